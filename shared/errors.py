@@ -1,0 +1,110 @@
+"""Everything that may go wrong and is expected to, with the exit code that names it.
+
+NetflixTrendError
+├── WorkspaceError    no SyftBox workspace where one is needed, or one that cannot be used
+├── SettingsError     settings.toml is missing, broken or says something impossible
+├── HistoryError      no readable Netflix export
+│   └── DateOrderUnknown   the export does not show whether day or month comes first
+├── CatalogueError    a catalogue that is broken, unsound or not the study's
+├── StudyError        terms that are broken, unsound or changed
+├── LimitReached      a study asks for more privacy than the participant allows
+├── LedgerError       the private record cannot be read or written
+├── ReleaseError      bytes that are no release
+├── DeviceElsewhere   another machine of this member draws the noise (exit 0)
+└── NotYet            nothing is wrong: something has still to arrive (exit 0)
+
+A message says where, what rule, what value and what to do, in one line. It never cites a title: messages reach logs.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command's exit status means; 2 is click's own for a wrong call."""
+
+    OK = 0
+    UNEXPECTED = 1
+    WORKSPACE = 10
+    SETTINGS = 11
+    HISTORY = 12
+    DATE_ORDER = 13
+    STUDY = 14
+    LIMIT = 15
+    LEDGER = 16
+    FILES = 17
+
+
+class NetflixTrendError(Exception):
+    """The base of all expected errors: one clear line for the person, and an exit code for scripts."""
+
+    exit_code = ExitCode.UNEXPECTED
+
+
+class WorkspaceError(NetflixTrendError):
+    """There is no SyftBox workspace where one is needed, or it cannot be used."""
+
+    exit_code = ExitCode.WORKSPACE
+
+
+class SettingsError(NetflixTrendError):
+    """`settings.toml` is missing, broken or says something impossible."""
+
+    exit_code = ExitCode.SETTINGS
+
+
+class HistoryError(NetflixTrendError):
+    """There is no readable Netflix export."""
+
+    exit_code = ExitCode.HISTORY
+
+
+class DateOrderUnknown(HistoryError):
+    """The export does not show whether day or month comes first: the participant has to say."""
+
+    exit_code = ExitCode.DATE_ORDER
+
+
+class CatalogueError(NetflixTrendError):
+    """A catalogue that is broken, unsound or not the study's."""
+
+    exit_code = ExitCode.STUDY
+
+
+class StudyError(NetflixTrendError):
+    """Terms that are broken, unsound or changed."""
+
+    exit_code = ExitCode.STUDY
+
+
+class LimitReached(NetflixTrendError):
+    """A study asks for more privacy than the participant allows."""
+
+    exit_code = ExitCode.LIMIT
+
+
+class LedgerError(NetflixTrendError):
+    """The private record cannot be read or written."""
+
+    exit_code = ExitCode.LEDGER
+
+
+class FilesError(NetflixTrendError):
+    """The machine refuses to read or write a file: full disk, read-only folder, no permission."""
+
+    exit_code = ExitCode.FILES
+
+
+class ReleaseError(NetflixTrendError):
+    """Bytes that are no release."""
+
+
+class DeviceElsewhere(NetflixTrendError):
+    """Another machine of this member draws the noise; this one steps aside."""
+
+    exit_code = ExitCode.OK
+
+
+class NotYet(NetflixTrendError):
+    """Nothing is wrong: something has still to arrive."""
+
+    exit_code = ExitCode.OK
