@@ -1,0 +1,206 @@
+"""The only module that draws noise, with OpenDP alone, and the only one that knows what the noise does to a sum.
+
+No seed and no NumPy generator is anywhere near: OpenDP samples from the operating system's randomness.
+OpenDP is imported only when noise is drawn; the coordinator needs the closed forms alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NewType, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.errors import StudyError
+
+if TYPE_CHECKING:
+    from shared.study import Study
+
+ExactCounts = NewType("ExactCounts", "npt.NDArray[np.int64]")
+"""Bounded private counts, one for each catalogue row. Never leaves the machine."""
+
+NoisedCounts = NewType("NoisedCounts", "npt.NDArray[np.int16]")
+"""What a release carries. Only this module makes them from private counts."""
+
+LARGEST: Final = 2**15 - 1  # a release's cell is an i2; its smallest value marks rows the study did not have
+CLIPPING_PROBABILITY: Final = 1e-12
+_GRID: Final = 2**53  # below 1, floats p with 1/2 <= p < 1 are multiples of 2^-53: there 1 - p is exact
+
+
+class Mechanism(Protocol):
+    """How counts are noised, and what that means for their sum."""
+
+    @property
+    def epsilon(self) -> float:
+        """The privacy loss per unit and week that OpenDP's map states for what is built: at most the study's."""
+
+    @property
+    def variance(self) -> float:
+        """The variance that one participant's noise adds to an estimate, whatever the counts are."""
+
+    def noise(self, counts: ExactCounts) -> NoisedCounts:
+        """Return a noised count for every cell, watched or not. Each call costs the study's epsilon once more."""
+
+    def estimate(self, sums: npt.NDArray[np.int64], participants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Return unbiased estimates of the exact sums; `participants` are those who counted each cell."""
+
+    def possible(self, counts: npt.NDArray[np.int16]) -> bool:
+        """Tell whether the mechanism can have produced these cells."""
+
+
+@dataclass(frozen=True)
+class RandomizedResponse:
+    """Every 0/1 cell is flipped with probability q, alone.
+
+    Unit of privacy: one show's views in a week (`flips` = 1) or a whole week of at most S shows (`flips` = S).
+    Neighbours differ in at most `flips` cells, bounded before by `participant.bound`. Cost: `flips` x ln((1-q)/q),
+    at most the study's epsilon, as the privacy map of OpenDP's `make_randomized_response_bool` states it.
+    Source: Warner 1965, https://doi.org/10.1080/01621459.1965.10480775
+    """
+
+    study_epsilon: float
+    flips: int
+
+    @property
+    def flip_probability(self) -> float:
+        """Q with (1-q)/q = e^(epsilon/flips), rounded up by a few parts in 2^53.
+
+        Rounded up, so that OpenDP's map, which rounds upwards itself, never exceeds epsilon; on the grid of 2^-53,
+        so that 1 - q, the form in which the map takes it, is exact.
+        """
+        return (math.ceil(_GRID / (1 + math.exp(self.study_epsilon / self.flips))) + 16) / _GRID
+
+    @property
+    def epsilon(self) -> float:
+        """See Mechanism."""
+        return _boolean_map(1 - self.flip_probability) * self.flips
+
+    @property
+    def variance(self) -> float:
+        """See Mechanism."""
+        q = self.flip_probability
+        return q * (1 - q) / (1 - 2 * q) ** 2
+
+    def noise(self, counts: ExactCounts) -> NoisedCounts:
+        """See Mechanism. ValueError for a count other than 0 and 1."""
+        if not np.isin(counts, (0, 1)).all():
+            raise ValueError("randomized response takes counts of 0 and 1; bound them first")
+        if not self.epsilon <= self.study_epsilon:
+            raise AssertionError(f"OpenDP states {self.epsilon} for a study of epsilon {self.study_epsilon}")
+        dp = _opendp()
+        # OpenDP checks neither the length nor the weight of what it is given. Any vector of n bits is a member of the
+        # domain of weight n, and the length is checked below. Its own map is not used: it bounds replacing all bits.
+        domain = dp.bitvector_domain(max_weight=len(counts))
+        flip = dp.m.make_randomized_response_bitvec(domain, dp.discrete_distance(), 2 * self.flip_probability)
+        packed = np.packbits(counts.astype(np.uint8))
+        noised = np.frombuffer(flip(packed.tobytes()), dtype=np.uint8)
+        if noised.shape != packed.shape:
+            raise AssertionError("OpenDP returned another number of bits than it was given")
+        return NoisedCounts(np.unpackbits(noised)[: len(counts)].astype(np.int16))
+
+    def estimate(self, sums: npt.NDArray[np.int64], participants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """See Mechanism: (sum - n q) / (1 - 2 q)."""
+        q = self.flip_probability
+        estimates: npt.NDArray[np.float64] = (sums - participants * q) / (1 - 2 * q)
+        return estimates
+
+    def possible(self, counts: npt.NDArray[np.int16]) -> bool:
+        """See Mechanism: cells of 0 and 1."""
+        return bool(((counts == 0) | (counts == 1)).all())
+
+
+@dataclass(frozen=True)
+class DiscreteLaplace:
+    """Discrete Laplace noise on every cell, P(x) proportional to e^(-|x|/scale).
+
+    Neighbours are at most `sensitivity` apart in L1, bounded before by `participant.bound`. Cost: OpenDP's map of the
+    built measurement at that distance, at most the study's epsilon.
+    Source: Ghosh, Roughgarden, Sundararajan 2009, https://arxiv.org/abs/0811.2841
+    """
+
+    study_epsilon: float
+    sensitivity: int
+    max_count: int
+
+    @property
+    def scale(self) -> float:
+        """Sensitivity / epsilon, rounded up by a few parts in 2^53, so that OpenDP's map never exceeds epsilon."""
+        return self.sensitivity / self.study_epsilon * (1 + 2**-48)
+
+    @property
+    def epsilon(self) -> float:
+        """See Mechanism."""
+        return float(self._measurement(1).map(self.sensitivity))
+
+    @property
+    def variance(self) -> float:
+        """See Mechanism: 2a / (1 - a)^2 with a = e^(-1/scale)."""
+        a = math.exp(-1 / self.scale)
+        return 2 * a / (1 - a) ** 2
+
+    @property
+    def clipping_probability(self) -> float:
+        """The probability that a cell's draw leaves what a release can carry: 2 a^k / (1 + a), at most."""
+        a = math.exp(-1 / self.scale)
+        return 2 * a ** (LARGEST + 1 - self.max_count) / (1 + a)
+
+    def noise(self, counts: ExactCounts) -> NoisedCounts:
+        """See Mechanism. Cells are clipped to i2, which post-processes and happens less than once in 10^12 cells."""
+        measurement = self._measurement(len(counts))
+        stated = measurement.map(self.sensitivity)
+        if not stated <= self.study_epsilon:
+            raise AssertionError(f"OpenDP states {stated} for a study of epsilon {self.study_epsilon}")
+        noised = np.asarray(measurement([int(count) for count in counts]), dtype=np.int64)
+        return NoisedCounts(np.clip(noised, -LARGEST, LARGEST).astype(np.int16))
+
+    def estimate(self, sums: npt.NDArray[np.int64], participants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """See Mechanism: the sums themselves, however many took part."""
+        del participants
+        return sums.astype(np.float64)
+
+    def possible(self, counts: npt.NDArray[np.int16]) -> bool:
+        """See Mechanism: every cell that is not the mark of a missing row."""
+        return bool((counts >= -LARGEST).all())
+
+    def _measurement(self, cells: int) -> Any:
+        dp = _opendp()
+        domain = dp.vector_domain(dp.atom_domain(T=int), size=cells)
+        return dp.m.make_laplace(domain, dp.l1_distance(T=int), self.scale)
+
+
+def mechanism_of(study: Study) -> Mechanism:
+    """Return the mechanism that a study names, with the parameters that its unit and caps ask for."""
+    if study.mechanism == "randomized-response":
+        return RandomizedResponse(study.epsilon, flips=study.sensitivity)
+    return DiscreteLaplace(study.epsilon, study.sensitivity, study.max_views_per_show)
+
+
+def check_laplace_fits(study: Study) -> None:
+    """Refuse a study whose Laplace draws could leave a release's cells with probability above 1e-12.
+
+    Raises: StudyError.
+    """
+    laplace = DiscreteLaplace(study.epsilon, study.sensitivity, study.max_views_per_show)
+    if laplace.clipping_probability > CLIPPING_PROBABILITY:
+        raise StudyError(
+            f"a Laplace scale of {laplace.scale:g} leaves a release's cells with probability "
+            f"{laplace.clipping_probability:.1g}, above {CLIPPING_PROBABILITY:g}: raise epsilon or lower the caps"
+        )
+
+
+@lru_cache(maxsize=1)
+def _opendp() -> Any:
+    """Import OpenDP, which takes a third of a second: only when noise is drawn."""
+    import opendp.prelude as dp
+
+    dp.enable_features("contrib")
+    return dp
+
+
+@lru_cache(maxsize=8)
+def _boolean_map(truth_probability: float) -> float:
+    """Return the privacy loss of one bit that keeps its value with this probability, as OpenDP's map states it."""
+    return float(_opendp().m.make_randomized_response_bool(prob=truth_probability).map(1))

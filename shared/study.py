@@ -1,0 +1,176 @@
+"""The study: the immutable terms that a coordinator publishes and a participant accepts."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+from shared.catalogue import MAX_ROWS, Catalogue, parse_catalogue
+from shared.errors import StudyError
+
+Unit = Literal["view", "show", "week"]
+MechanismName = Literal["randomized-response", "laplace"]
+Trust = Literal["one-coordinator", "two-coordinators"]
+
+SCHEMA: Final = "netflix-trend/study/1"
+MAX_BYTES: Final = 100_000
+MAX_RELEASE_BYTES: Final = 10_000_000  # SyftBox's server refuses larger files
+MAX_EPSILON: Final = 30.0  # beyond it a cell is flipped less than once in 10^13: that is no noise
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """The terms of one study, sound by construction. Fields and defaults: design.md section 4, docs/formats.md.
+
+    Raises: StudyError with the value and the rule.
+    """
+
+    catalogue_rows: int
+    """How many rows of the catalogue are counted: the number of cells of a release."""
+    catalogue_sha256: str
+    """SHA-256 of the first `catalogue_rows` + 1 lines of catalogue.csv."""
+    unit: Unit = "show"
+    """What one epsilon protects: one view, one show's views in a week, or a whole week."""
+    epsilon: float = 2.0
+    """Privacy loss per unit and week."""
+    max_views_per_show: int = 1
+    """Cap per show and week; 1 counts viewers, more counts views."""
+    max_shows_per_week: int | None = None
+    """Cap on the shows of a week; for unit `week` alone."""
+    mechanism: MechanismName = "randomized-response"
+    trust: Trust = "one-coordinator"
+    weeks: int = 26
+    """How many past weeks a release file keeps."""
+    open_weeks: int = 5
+    """How many weeks after its end a week takes releases."""
+    min_participants: int = 5
+    """Below it a week is published as withheld."""
+    predecessor: str | None = None
+    """The id of the study that this one follows."""
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("catalogue_rows", 1, MAX_ROWS),
+            ("max_views_per_show", 1, 1_000),
+            ("weeks", 1, 520),
+            ("open_weeks", 1, 52),
+            ("min_participants", 1, 1_000_000),
+        ):
+            _check_integer(name, getattr(self, name), low, high)
+        for name, choices in (("unit", Unit), ("mechanism", MechanismName), ("trust", Trust)):
+            if getattr(self, name) not in get_args(choices):
+                raise StudyError(f"{name} {getattr(self, name)!r} is none of {', '.join(get_args(choices))}")
+        if type(self.epsilon) is not float or not (math.isfinite(self.epsilon) and 0 < self.epsilon <= MAX_EPSILON):
+            raise StudyError(f"epsilon {self.epsilon!r} must be a number above 0 and at most {MAX_EPSILON:g}")
+        for name in ("catalogue_sha256", "predecessor"):
+            value = getattr(self, name)
+            if not (isinstance(value, str) and _SHA256.fullmatch(value)) and (name, value) != ("predecessor", None):
+                raise StudyError(f"{name} {value!r} must be 64 hexadecimal digits")
+        self._check_combination()
+
+    def _check_combination(self) -> None:
+        """Refuse terms that contradict each other or would not protect what they say."""
+        if self.unit == "week":
+            if self.max_shows_per_week is None:
+                raise StudyError("unit week needs max_shows_per_week: without it a week's loss has no bound")
+            _check_integer("max_shows_per_week", self.max_shows_per_week, 1, self.catalogue_rows)
+        elif self.max_shows_per_week is not None:
+            raise StudyError(
+                f"max_shows_per_week {self.max_shows_per_week!r} goes with unit week only: "
+                f"under unit {self.unit} dropping one show would let another in"
+            )
+        if self.mechanism == "randomized-response" and self.max_views_per_show != 1:
+            raise StudyError(f"randomized-response needs max_views_per_show 1, not {self.max_views_per_show}")
+        if self.unit == "view" and self.max_views_per_show == 1:
+            raise StudyError("unit view needs max_views_per_show above 1; with 1 it is unit show")
+        if self.trust == "two-coordinators":
+            raise StudyError("trust two-coordinators cannot be joined with this version; update netflix-trend")
+        if self.release_bytes > MAX_RELEASE_BYTES:
+            raise StudyError(
+                f"{self.weeks} weeks of {self.catalogue_rows} rows make {self.release_bytes:,} bytes; "
+                f"SyftBox carries at most {MAX_RELEASE_BYTES:,}: ask for fewer weeks or rows"
+            )
+        if self.mechanism == "laplace":
+            from shared.mechanism import check_laplace_fits
+
+            check_laplace_fits(self)
+
+    @property
+    def sensitivity(self) -> int:
+        """By how much one unit can change the bounded counts of a week, in L1 (design.md section 5)."""
+        shows = self.max_shows_per_week or 1
+        return 1 if self.unit == "view" else self.max_views_per_show * shows
+
+    @property
+    def release_bytes(self) -> int:
+        """The size of a full release file, header included."""
+        return 256 + self.weeks * (4 + 64 + 2 * self.catalogue_rows)
+
+    @property
+    def id(self) -> str:
+        """SHA-256 of the canonical JSON without `id`."""
+        return hashlib.sha256(_canonical(self._terms())).hexdigest()
+
+    def to_json(self) -> bytes:
+        """Return the bytes of `study.json`."""
+        return json.dumps({"id": self.id, **self._terms()}, indent=2, ensure_ascii=False).encode() + b"\n"
+
+    def catalogue(self, data: bytes) -> Catalogue:
+        """Return the study's rows of a `catalogue.csv`, which may have grown since.
+
+        Raises: CatalogueError if it is not sound or not the study's.
+        """
+        from shared.errors import CatalogueError
+
+        lines = data.split(b"\n", self.catalogue_rows + 1)
+        head = b"".join(line + b"\n" for line in lines[: self.catalogue_rows + 1])
+        if len(lines) <= self.catalogue_rows + 1 or hashlib.sha256(head).hexdigest() != self.catalogue_sha256:
+            raise CatalogueError(f"catalogue.csv is not the one of study {self.id[:8]}")
+        return parse_catalogue(head)
+
+    def _terms(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, **dataclasses.asdict(self)}
+
+
+def parse_study(data: bytes) -> Study:
+    """Return the study in the bytes of a `study.json`, which may come from anyone.
+
+    Unknown fields and versions are refused, and so is an id that is not the terms': nothing is guessed.
+
+    Raises: StudyError.
+    """
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise StudyError(f"the study is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise StudyError("the study is not a JSON object")
+    schema, study_id = found.pop("schema", None), found.pop("id", None)
+    if schema != SCHEMA:
+        raise StudyError(
+            f"the study has schema {str(schema)[:80]!r}; this version reads {SCHEMA}: update netflix-trend"
+        )
+    known = {field.name for field in dataclasses.fields(Study)}
+    if found.keys() != known:
+        strange = sorted(str(name)[:40] for name in found.keys() ^ known)
+        raise StudyError(f"the study has unknown or missing fields: {', '.join(strange)[:200]}")
+    study = Study(**found)
+    if study.id != study_id:
+        raise StudyError(f"the study's id is not that of its terms ({study.id[:8]}...): it was altered on its way")
+    return study
+
+
+def _canonical(terms: dict[str, Any]) -> bytes:
+    return json.dumps(terms, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _check_integer(name: str, value: object, low: int, high: int) -> None:
+    if type(value) is not int or not low <= value <= high:
+        raise StudyError(f"{name} {str(value)[:40]!r} must be a whole number from {low} to {high:,}")

@@ -1,0 +1,91 @@
+"""The noise is what the study promises. Sampled checks state how often they fail by chance."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from shared.mechanism import DiscreteLaplace, ExactCounts, RandomizedResponse
+
+CHANCE = 1e-9
+"""The false-alarm rate of each sampled check: it fails by chance once in a thousand million runs."""
+
+
+@pytest.mark.parametrize("epsilon", [0.01, 0.1, 0.5, 1.0, 1.5, 2.0, 3.3, 8.0])
+@pytest.mark.parametrize("flips", [1, 5])
+def test_the_privacy_map_of_randomized_response_stays_within_epsilon_and_uses_it(epsilon: float, flips: int) -> None:
+    assert epsilon - 1e-9 < RandomizedResponse(epsilon, flips).epsilon <= epsilon
+
+
+@pytest.mark.parametrize("epsilon", [0.01, 0.1, 0.5, 1.0, 1.5, 2.0, 3.3, 8.0])
+@pytest.mark.parametrize("sensitivity", [1, 3, 7, 12])
+def test_the_privacy_map_of_laplace_stays_within_epsilon_and_uses_it(epsilon: float, sensitivity: int) -> None:
+    assert epsilon - 1e-9 < DiscreteLaplace(epsilon, sensitivity, 1).epsilon <= epsilon
+
+
+def test_the_flip_probability_is_the_one_of_the_promise() -> None:
+    q = RandomizedResponse(2.0, 1).flip_probability
+    assert (1 - q) / q == pytest.approx(math.e**2, rel=1e-12)
+    assert (1 - q) / q <= math.e**2
+
+
+@pytest.mark.parametrize("truth", [0, 1])
+def test_every_cell_is_flipped_alone_with_that_probability(truth: int) -> None:
+    mechanism = RandomizedResponse(2.0, 1)
+    cells, draws = 1001, 200  # no multiple of eight: the last bits are noised too
+    exact = ExactCounts(np.full(cells, truth, dtype=np.int64))
+    flipped = np.array([mechanism.noise(exact) != truth for _ in range(draws)])
+    total = stats.binomtest(int(flipped.sum()), cells * draws, mechanism.flip_probability).pvalue
+    last = stats.binomtest(int(flipped[:, -1].sum()), draws, mechanism.flip_probability).pvalue
+    together = stats.binomtest(
+        int((flipped[:, :-1] & flipped[:, 1:]).sum()), (cells - 1) * draws, mechanism.flip_probability**2
+    ).pvalue
+    assert min(total, last, together) > CHANCE
+
+
+def test_that_check_notices_half_the_noise() -> None:
+    q = RandomizedResponse(2.0, 1).flip_probability
+    flipped = stats.binom.rvs(1001 * 200, q / 2, random_state=1)
+    assert stats.binomtest(int(flipped), 1001 * 200, q).pvalue < CHANCE
+
+
+def test_two_draws_differ() -> None:
+    mechanism, nothing = RandomizedResponse(2.0, 1), ExactCounts(np.zeros(2000, dtype=np.int64))
+    assert (mechanism.noise(nothing) != mechanism.noise(nothing)).any()  # equal by chance: less than 1e-100
+
+
+def test_laplace_noise_has_the_stated_distribution() -> None:
+    mechanism = DiscreteLaplace(1.0, 2, 2)
+    draws = mechanism.noise(ExactCounts(np.zeros(50_000, dtype=np.int64)))
+    a = math.exp(-1 / mechanism.scale)
+    for value in range(-3, 4):
+        expected = (1 - a) / (1 + a) * a ** abs(value)
+        assert stats.binomtest(int((draws == value).sum()), len(draws), expected).pvalue > CHANCE
+
+
+@pytest.mark.parametrize("mechanism", [RandomizedResponse(2.0, 1), DiscreteLaplace(2.0, 1, 1)])
+def test_estimates_are_unbiased_with_the_stated_variance(mechanism: RandomizedResponse | DiscreteLaplace) -> None:
+    participants, cells = 20, 5_000
+    exact = np.zeros(cells, dtype=np.int64)
+    exact[: cells // 2] = 1
+    sums = sum(mechanism.noise(ExactCounts(exact)).astype(np.int64) for _ in range(participants))
+    errors = mechanism.estimate(np.asarray(sums), np.full(cells, participants)) - participants * exact
+    deviation = math.sqrt(participants * mechanism.variance)
+    assert abs(errors.mean()) < 6.1 * deviation / math.sqrt(cells)  # by chance: 1e-9
+    # The variance of the sample variance is below 2.1 deviation^4 / cells here; seven of its deviations.
+    assert errors.var() == pytest.approx(deviation**2, rel=7 * math.sqrt(2.1 / cells))
+
+
+def test_counts_that_were_not_bounded_are_refused() -> None:
+    with pytest.raises(ValueError, match="bound them first"):
+        RandomizedResponse(2.0, 1).noise(ExactCounts(np.array([0, 2])))
+
+
+def test_cells_that_the_mechanism_cannot_produce_are_told() -> None:
+    response, laplace = RandomizedResponse(2.0, 1), DiscreteLaplace(2.0, 1, 1)
+    assert response.possible(np.array([0, 1], dtype=np.int16))
+    assert not response.possible(np.array([0, 2], dtype=np.int16))
+    assert not response.possible(np.array([-1], dtype=np.int16))
+    assert laplace.possible(np.array([-5, 7], dtype=np.int16))
+    assert not laplace.possible(np.array([-(2**15)], dtype=np.int16))

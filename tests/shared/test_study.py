@@ -1,0 +1,99 @@
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from shared.catalogue import format_catalogue, parse_catalogue
+from shared.errors import CatalogueError, StudyError
+from shared.study import Study, parse_study
+from tests.conftest import SHOWS
+
+DATA = format_catalogue(SHOWS)
+TERMS: dict[str, Any] = {"catalogue_rows": len(SHOWS), "catalogue_sha256": parse_catalogue(DATA).sha256()}
+
+
+def test_a_study_is_read_back_from_its_json() -> None:
+    study = Study(**TERMS, epsilon=1.5, predecessor="0" * 64)
+    assert parse_study(study.to_json()) == study
+
+
+def test_the_id_is_that_of_the_terms_however_the_json_is_laid_out() -> None:
+    study = Study(**TERMS)
+    shuffled = dict(reversed(json.loads(study.to_json()).items()))
+    assert parse_study(json.dumps(shuffled).encode()).id == study.id
+    assert dataclasses.replace(study, epsilon=1.0).id != study.id
+
+
+@pytest.mark.parametrize(
+    ("terms", "rule"),
+    [
+        ({"epsilon": 0.0}, "epsilon"),
+        ({"epsilon": float("inf")}, "epsilon"),
+        ({"epsilon": float("nan")}, "epsilon"),
+        ({"epsilon": -1.0}, "epsilon"),
+        ({"epsilon": True}, "epsilon"),
+        ({"max_views_per_show": 3}, "randomized-response needs"),
+        ({"unit": "week"}, "max_shows_per_week"),
+        ({"max_shows_per_week": 5}, "dropping one show"),
+        ({"unit": "view", "mechanism": "laplace"}, "above 1"),
+        ({"unit": "year"}, "none of"),
+        ({"mechanism": "gaussian"}, "none of"),
+        ({"trust": "two-coordinators"}, "cannot be joined"),
+        ({"catalogue_rows": 0}, "whole number"),
+        ({"catalogue_rows": 5.0}, "whole number"),
+        ({"catalogue_rows": 100_000, "weeks": 520}, "10,000,000"),
+        ({"catalogue_sha256": "abc"}, "64 hexadecimal"),
+        ({"weeks": 0}, "whole number"),
+        ({"mechanism": "laplace", "epsilon": 1e-4}, "1e-12"),
+    ],
+)
+def test_terms_that_would_not_protect_are_refused_with_value_and_rule(terms: dict[str, Any], rule: str) -> None:
+    with pytest.raises(StudyError, match=rule):
+        Study(**{**TERMS, **terms})
+
+
+def altered(**changes: Any) -> bytes:
+    return json.dumps({**json.loads(Study(**TERMS).to_json()), **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "rule"),
+    [
+        (b"", "not JSON"),
+        (b"[1]", "not a JSON object"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (altered(schema="netflix-trend/study/2"), "update netflix-trend"),
+        (altered(surprise=1), "surprise"),
+        (altered(epsilon=1.0), "altered on its way"),
+        (altered(epsilon="2"), "epsilon"),
+        (altered(epsilon=2), "epsilon"),
+        (altered(unit=["show"]), "unit"),
+    ],
+)
+def test_a_study_from_outside_is_refused_unless_it_is_whole(data: bytes, rule: str) -> None:
+    with pytest.raises(StudyError, match=rule):
+        parse_study(data)
+
+
+def test_a_study_finds_its_rows_in_a_catalogue_that_has_grown_and_in_no_other() -> None:
+    study = Study(**TERMS)
+    assert len(study.catalogue(DATA + b"6,Lost,series,\n")) == len(SHOWS)
+    for other in (DATA.replace(b"Dark", b"Lost"), DATA[:-1], b"", DATA[:40]):
+        with pytest.raises(CatalogueError, match="not the one of study"):
+            study.catalogue(other)
+
+
+@pytest.mark.parametrize(
+    ("terms", "sensitivity"),
+    [
+        ({}, 1),
+        ({"unit": "week", "max_shows_per_week": 5}, 5),
+        ({"unit": "show", "mechanism": "laplace", "max_views_per_show": 4}, 4),
+        ({"unit": "view", "mechanism": "laplace", "max_views_per_show": 4}, 1),
+        ({"unit": "week", "mechanism": "laplace", "max_views_per_show": 4, "max_shows_per_week": 3}, 12),
+    ],
+)
+def test_the_sensitivity_is_what_one_unit_can_change(terms: dict[str, Any], sensitivity: int) -> None:
+    assert Study(**TERMS, **terms).sensitivity == sensitivity
