@@ -1,0 +1,49 @@
+"""What the command lines of both apps have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+import click
+
+from shared import runner
+from shared.errors import NetflixTrendError
+
+CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+INTERRUPTED: Final = 130
+
+
+def local_now() -> datetime:
+    """Return the time, in this machine's time zone."""
+    return datetime.now().astimezone()
+
+
+def run_command(open_app: Callable[[], runner.App], text: str) -> click.Command:
+    """Return the command `run`, which run.sh calls, for an app."""
+
+    @click.option("--once", "mode", flag_value="once", default=True, help="One pass (the default).")
+    @click.option("--watch", "mode", flag_value="watch", help="Stay up and look every 15 seconds.")
+    def run(mode: str) -> None:
+        if mode == "watch":
+            runner.watch(open_app)
+        elif code := runner.run_once(open_app).code:
+            raise click.exceptions.Exit(code)
+
+    return click.command("run", help=text)(run)
+
+
+def carry_out(group: click.Command, arguments: list[str], name: str) -> int:
+    """Carry out a command line and return its exit code; an expected error is one line on stderr."""
+    try:
+        result: Any = group.main(arguments, prog_name=name, standalone_mode=False)
+    except NetflixTrendError as error:
+        click.echo(f"{name}: {error}", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    return result if isinstance(result, int) else 0  # click returns the code that Exit was raised with

@@ -1,0 +1,97 @@
+"""Reading files that others wrote, and writing files that others read at any moment."""
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from shared.errors import FilesError
+
+
+def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Make `path` hold exactly `data`: after a crash it is the old file or the new one, never a part.
+
+    The temporary file's name begins with a dot, which the Python SyftBox clients leave alone, and ends in `.tmp`, which
+    the Go client leaves alone. A private file is readable by its owner only, from its first byte on.
+
+    Raises: FilesError if the machine refuses (full disk, read-only folder).
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        make_folder(path.parent, private=private)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise FilesError(f"cannot write {path}: {error.strerror}; free space or mend the permissions") from error
+
+
+def write_if_changed(path: Path, data: bytes) -> bool:
+    """Make `path` hold exactly `data`, touching nothing if it does; tell whether it was written."""
+    try:
+        if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
+            return False
+    except OSError:
+        pass  # what cannot be read is replaced
+    write_atomically(path, data)
+    return True
+
+
+def make_folder(path: Path, *, private: bool = False) -> None:
+    """Make a folder and its parents; a private one can be entered by its owner only."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o755)
+
+
+def read_regular_file(path: Path, limit: int) -> bytes:
+    """Return the bytes of a regular file of at most `limit` bytes.
+
+    A symbolic link, a FIFO, a device, a folder or a larger file is refused without being read, whoever put it there.
+
+    Raises: FileNotFoundError if there is none, OSError for everything else.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(f"{path.name} is not a regular file")
+        if status.st_size > limit:
+            raise OSError(f"{path.name} has {status.st_size:,} bytes; at most {limit:,} are read")
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(f"{path.name} grew beyond {limit:,} bytes while it was read")
+    return data
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Hold the lock file for the length of the block; yields False if another process holds it."""
+    import fcntl
+
+    make_folder(path.parent, private=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(path: Path) -> None:
+    """Make a rename in the folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
