@@ -1,0 +1,1 @@
+"""The aggregator app: everyone's noised releases become the community's trend, published with its intervals."""

@@ -1,0 +1,142 @@
+"""The coordinator's commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from aggregator import app as steps
+from aggregator.collect import Accepted, collect
+from aggregator.settings import TEMPLATE, read_settings
+from aggregator.terms import ensure_terms, publish_study
+from shared.commands import CONTEXT, carry_out, local_now, run_command
+from shared.install import write_run_script
+from shared.settings import write_settings
+from shared.study import MechanismName, Unit
+from shared.workspace import AGGREGATOR_APP, EVERYTHING, Workspace, config_path, load_workspace, permit
+
+
+@dataclass(frozen=True)
+class AggregatorApp:
+    """The aggregator app in a workspace."""
+
+    workspace: Workspace
+    clock: Callable[[], datetime]
+
+    @property
+    def private(self) -> Path:
+        """See runner.App."""
+        return self.workspace.private(AGGREGATOR_APP)
+
+    def run(self) -> str:
+        """See runner.App."""
+        return steps.run(self.workspace, self.clock())
+
+    def watched_files(self) -> list[str]:
+        """See runner.App."""
+        return steps.watched_files(self.workspace)
+
+    def next_change(self) -> float:
+        """See runner.App."""
+        return steps.next_change(self.clock()).timestamp()
+
+
+def open_app() -> AggregatorApp:
+    """Return the app in the active workspace."""
+    return AggregatorApp(load_workspace(config_path()), local_now)
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(package_name="netflix-trend", message="%(version)s")
+def cli() -> None:
+    """Coordinate a community's Netflix trend.
+
+    You see noised releases and their sums, never what anyone watched.
+    """
+
+
+cli.add_command(run_command(open_app, "Add up the releases and publish the trend. SyftBox calls this through run.sh."))
+
+
+@cli.command()
+def install() -> None:
+    """Put the app into the SyftBox workspace of the active client config. Repeating it updates."""
+    workspace = load_workspace(config_path())
+    folder = workspace.app(AGGREGATOR_APP)
+    write_settings(folder / "settings.toml", TEMPLATE, {})
+    read_settings(folder / "settings.toml")
+    write_run_script(workspace, AGGREGATOR_APP, "aggregator")
+    click.echo(f"installed in {folder}")
+    click.echo("next: SyftBox starts the app by itself; it publishes the study first, then a result each week")
+    click.echo(f"members take part with: netflix-trend-participant install --aggregator {workspace.email}")
+    click.echo(f"the page will be at {workspace.results_url}")
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(*, as_json: bool) -> None:
+    """List the datasites whose releases count, and those whose do not, with the reason."""
+    workspace = load_workspace(config_path())
+    settings = read_settings(workspace.app(AGGREGATOR_APP) / "settings.toml")
+    terms = ensure_terms(workspace.results(workspace.email))
+    accepted: list[dict[str, Any]] = []
+    rejected: list[dict[str, Any]] = []
+    for verdict in collect(workspace.datasites, terms.published, settings.counts, local_now()):
+        if isinstance(verdict, Accepted):
+            weeks = [str(release.week) for release in verdict.releases]
+            accepted.append({"datasite": verdict.datasite, "weeks": weeks})
+        else:
+            rejected.append({"datasite": verdict.datasite, "reason": verdict.reason.value})
+    if as_json:
+        click.echo(json.dumps({"study": terms.study.id, "accepted": accepted, "rejected": rejected}, indent=2))
+        return
+    click.echo(f"study {terms.study.id[:8]}: epsilon {terms.study.epsilon:g} per {terms.study.unit} and week")
+    for entry in accepted:
+        click.echo(f"  accepted  {_printable(entry['datasite'])}  {len(entry['weeks'])} weeks")
+    for entry in rejected:
+        click.echo(f"  rejected  {_printable(entry['datasite'])}  {entry['reason']}")
+    click.echo(f"{len(accepted)} accepted, {len(rejected)} rejected")
+
+
+@cli.group()
+def study() -> None:
+    """Show or renew the terms that members accept."""
+
+
+@study.command("new")
+@click.option("--unit", type=click.Choice(get_args(Unit)), help="What one epsilon protects.")
+@click.option("--epsilon", type=float, help="Privacy loss per unit and week.")
+@click.option("--max-views-per-show", type=int, help="Cap per show and week; 1 counts viewers.")
+@click.option("--max-shows-per-week", type=int, help="Cap on the shows of a week; for unit week.")
+@click.option("--mechanism", type=click.Choice(get_args(MechanismName)))
+@click.option("--weeks", type=int, help="How many past weeks a release file keeps.")
+@click.option("--open-weeks", type=int, help="How many weeks after its end a week takes releases.")
+@click.option("--min-participants", type=int, help="Below it a week is withheld.")
+def study_new(**terms: Any) -> None:
+    """Publish a new study over the whole catalogue. What is not named stays as it was."""
+    workspace = load_workspace(config_path())
+    folder = workspace.results(workspace.email)
+    stated = {name: value for name, value in terms.items() if value is not None}
+    if stated.get("unit", "week") != "week":
+        stated.setdefault("max_shows_per_week", None)
+    with steps.only_instance(workspace):
+        permit(folder, pattern=EVERYTHING, reader="*")
+        published = publish_study(folder, stated)
+    click.echo(published.to_json().decode().rstrip())
+    click.echo("members join it by themselves if it is within their limits", err=True)
+
+
+def _printable(datasite: str) -> str:
+    """Return a datasite's name as one line that no terminal acts upon."""
+    return datasite if datasite.isprintable() else ascii(datasite)
+
+
+def call(arguments: list[str]) -> int:
+    """Carry out a command line and return its exit code."""
+    return carry_out(cli, arguments, "netflix-trend-aggregator")

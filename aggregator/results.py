@@ -1,0 +1,201 @@
+"""From estimates to the published documents: JSON, CSV and the page. Pure: no file and no clock."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+
+from aggregator.combine import Estimates
+from aggregator.rank import CHART, chart_history, leading, most_common, trends
+from aggregator.site import render_page
+from shared.catalogue import Catalogue
+from shared.study import Study
+from shared.week import IsoWeek
+
+TOP_SCHEMA: Final = "netflix-trend/most-common-show/1"
+TRENDS_SCHEMA: Final = "netflix-trend/trends/1"
+CSV_HEADER: Final = ("week", "participants", "show", "kind", "estimate", "low", "high", "share", "rank")
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Week:
+    """A closed week as it is published; withheld if it has no estimates."""
+
+    week: IsoWeek
+    participants: int
+    final: bool
+    estimates: Estimates | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that is published, before it becomes files."""
+
+    study: Study
+    catalogue: Catalogue
+    weeks: Sequence[Week]
+    """Every closed week from the first with a release, in time order; at least one."""
+    rejected: Counter[str]
+    """How many release files do not count, by reason."""
+
+    def files(self, generated_at: datetime) -> dict[str, bytes]:
+        """Return the bytes of every result file by name, in the order in which they are to be written."""
+        made = {"generated_at": generated_at.isoformat(timespec="seconds")}
+        documents = {name: document | made for name, document in self.documents.items()}
+        files = {name: json.dumps(document, indent=2, ensure_ascii=False) for name, document in documents.items()}
+        files["trends.csv"] = self.table()
+        files["index.html"] = render_page(documents["most_common_show.json"], documents["trends.json"], self.rejected)
+        return {name: text.encode() + b"\n" * (name.endswith("json")) for name, text in files.items()}
+
+    @cached_property
+    def documents(self) -> dict[str, Document]:
+        """The JSON documents by file name, without the time at which they were made."""
+        weeks = {f"weeks/{week.week}.json": self.top_of(week) for week in self.weeks}
+        return {**weeks, "most_common_show.json": self.top_of(self.shown), "trends.json": self.trends()}
+
+    @property
+    def shown(self) -> Week:
+        """The week that "this week" means: the latest closed one with enough participants, else the latest closed."""
+        return next((week for week in reversed(self.weeks) if week.estimates), self.weeks[-1])
+
+    def top_of(self, week: Week) -> Document:
+        """Return the document of one week: its most common show, how sure that is, and the ten leading shows."""
+        document = {
+            **self._head(TOP_SCHEMA),
+            "week": str(week.week),
+            "from": week.week.first_day.isoformat(),
+            "to": week.week.last_day.isoformat(),
+            "participants": week.participants,
+            "final": week.final,
+            "withheld": week.estimates is None,
+            "reason": None,
+            **dict.fromkeys(("show", "estimate", "interval95", "share", "confidence", "conclusive")),
+            "candidates": [],
+            "ranking": [],
+        }
+        if week.estimates is None:
+            least = self.study.min_participants
+            document["reason"] = f"{week.participants} of at least {least} participants"
+            return document
+        top = most_common(week.estimates)
+        figures = self._figures(week.estimates, top.row)
+        return document | {
+            "show": self.catalogue.shows[top.row].name,
+            **{name: figures[name] for name in ("estimate", "interval95", "share")},
+            "confidence": round(top.confidence, 4),
+            "conclusive": top.conclusive,
+            "candidates": [self.catalogue.shows[row].name for row in top.candidates],
+            "ranking": [self._named(row) | self._figures(week.estimates, row) for row in leading(week.estimates)],
+        }
+
+    def trends(self) -> Document:
+        """Return the document of the trends: participants a week, and the leading shows through the weeks."""
+        published = [week.estimates for week in self.weeks if week.estimates]
+        history = chart_history(published)
+        changes = {trend.row: trend for trend in trends(published)}
+        shows = []
+        for row in sorted(history, key=lambda row: (-published[-1].estimate[row], row)):
+            number, peak = history[row]
+            trend = changes.get(row)
+            shows.append(
+                self._named(row)
+                | {
+                    "change": _rounded(trend.change, 5) if trend else None,
+                    "change_interval95": [_rounded(end, 5) for end in trend.interval95] if trend else None,
+                    "direction": trend.direction if trend else None,
+                    "weeks_on_chart": number,
+                    "peak_rank": peak,
+                    "weeks": [{"week": str(week.week), **self._figures(week, row)} for week in published],
+                }
+            )
+        return {
+            **self._head(TRENDS_SCHEMA),
+            "chart": CHART,
+            "weeks": [
+                {
+                    "week": str(week.week),
+                    "participants": week.participants,
+                    "final": week.final,
+                    "withheld": week.estimates is None,
+                }
+                for week in self.weeks
+            ],
+            "shows": shows,
+        }
+
+    def table(self) -> str:
+        """Return the figures of the trends as CSV, one line for each week and leading show."""
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(CSV_HEADER)
+        participants = {str(week.week): week.participants for week in self.weeks}
+        for show in self.documents["trends.json"]["shows"]:
+            for week in show["weeks"]:
+                low, high = week["interval95"]
+                figures = (week["estimate"], low, high, week["share"], week["rank"])
+                writer.writerow([week["week"], participants[week["week"]], _cell(show["show"]), show["kind"], *figures])
+        return text.getvalue()
+
+    def _head(self, schema: str) -> Document:
+        """Return what every result begins with: schema, study and privacy terms, in figures and in words."""
+        study = self.study
+        return {
+            "schema": schema,
+            "generated_at": None,
+            "study": study.id,
+            "privacy": {
+                "unit": study.unit,
+                "epsilon": study.epsilon,
+                "mechanism": study.mechanism,
+                "trust": study.trust,
+                "min_participants": study.min_participants,
+                "words": privacy_in_words(study),
+            },
+            "counts": "viewers" if study.max_views_per_show == 1 else "views",
+        }
+
+    def _named(self, row: int) -> Document:
+        show = self.catalogue.shows[row]
+        return {"show": show.name, "kind": show.kind}
+
+    def _figures(self, week: Estimates, row: int) -> Document:
+        low, high = week.interval95
+        return {
+            "estimate": _rounded(week.estimate[row], 2),
+            "interval95": [_rounded(low[row], 2), _rounded(high[row], 2)],
+            "share": _rounded(week.share[row], 5),
+            "rank": int(week.rank[row]),
+        }
+
+
+def privacy_in_words(study: Study) -> str:
+    """Return what a study protects in one sentence."""
+    odds = 2.718281828459045**study.epsilon
+    unit = {
+        "view": "that you watched one given view",
+        "show": "that you watched one given show in one given week",
+        "week": "of anything you watched in one given week",
+    }[study.unit]
+    return (
+        f"Every release is noised on its member's own machine: whoever sees it, even knowing all else about that "
+        f"member, can shift the odds {unit} by at most {odds:.3g} times (epsilon {study.epsilon:g}, {study.mechanism})."
+    )
+
+
+def _cell(text: str) -> str:
+    """Return a text that no spreadsheet program takes for a formula."""
+    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+
+
+def _rounded(value: float, digits: int) -> float:
+    """Return the value rounded, and never a negative zero."""
+    return round(float(value), digits) + 0.0

@@ -1,0 +1,86 @@
+"""The coordinator's private record of weeks that are final: what was added up when they closed for releases."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from aggregator.combine import Total, Totals
+from shared.errors import LedgerError
+from shared.files import make_folder
+from shared.week import IsoWeek
+
+VERSION: Final = 1
+
+_SCHEMA: Final = f"""
+BEGIN IMMEDIATE;
+PRAGMA user_version = {VERSION};
+CREATE TABLE final_weeks (week INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE final_totals (
+    week INTEGER NOT NULL REFERENCES final_weeks (week),
+    study TEXT NOT NULL,
+    participants INTEGER NOT NULL,
+    sums BLOB NOT NULL,
+    PRIMARY KEY (week, study)
+) STRICT;
+COMMIT;
+"""
+
+
+class Store:
+    """The open record. A week in it stays as it is: releases that come, change or go later count no more."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def final(self) -> Totals:
+        """Return the totals of all final weeks, also of those without any release."""
+        totals: Totals = {
+            IsoWeek.from_key(week): {} for (week,) in self._connection.execute("SELECT week FROM final_weeks")
+        }
+        rows = self._connection.execute("SELECT week, study, participants, sums FROM final_totals")
+        for week, study, participants, sums in rows:
+            totals[IsoWeek.from_key(week)][study] = Total(participants, np.frombuffer(sums, dtype="<i8").copy())
+        return totals
+
+    def finish(self, week: IsoWeek, totals: Mapping[str, Total]) -> None:
+        """Make a week final with these totals, durably; one that is final already stays as it is."""
+        if self._connection.execute("SELECT 1 FROM final_weeks WHERE week = ?", (week.key,)).fetchone():
+            return
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("INSERT INTO final_weeks VALUES (?)", (week.key,))
+            self._connection.executemany(
+                "INSERT INTO final_totals VALUES (?, ?, ?, ?)",
+                [
+                    (week.key, study, total.participants, total.sums.astype("<i8").tobytes())
+                    for study, total in totals.items()
+                ],
+            )
+
+
+@contextlib.contextmanager
+def open_store(path: Path) -> Iterator[Store]:
+    """Open the record, making it at the first time.
+
+    Raises: LedgerError if it cannot be read or written, or was made by a newer version.
+    """
+    try:
+        make_folder(path.parent, private=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as connection:
+            connection.execute("PRAGMA synchronous = EXTRA")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > VERSION:
+                raise LedgerError(f"{path} was written by a newer version ({version}): update netflix-trend")
+            if version == 0:
+                connection.executescript(_SCHEMA)
+            yield Store(connection)
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"cannot use {path}: {error}; free space or mend the permissions. Do not delete it") from None

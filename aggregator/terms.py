@@ -1,0 +1,78 @@
+"""The coordinator's own study and catalogue: made at the first run, renewed by `study new`, never changed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shared import catalogue as catalogues
+from shared import study as studies
+from shared.catalogue import Catalogue, bundled_catalogue, parse_catalogue
+from shared.errors import StudyError
+from shared.files import read_regular_file, write_if_changed
+from shared.study import Study, parse_study
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The current study, every study so far by id, and the catalogue as it is now."""
+
+    study: Study
+    published: dict[str, Study]
+    catalogue: Catalogue
+
+
+def ensure_terms(results: Path) -> Terms:
+    """Return the terms in the coordinator's public folder; at the first run, publish catalogue and default study.
+
+    The catalogue is written before the study that names it, and `study.json` last: it is what participants wait for.
+
+    Raises: StudyError or CatalogueError if what is there was altered.
+    """
+    if not (results / "study.json").exists():
+        publish_study(results, {})
+    study = parse_study(_read(results / "study.json", studies.MAX_BYTES))
+    published = {study.id: study}
+    for path in sorted((results / "studies").glob("*.json")):
+        earlier = parse_study(_read(path, studies.MAX_BYTES))
+        published[earlier.id] = earlier
+    data = _read(results / "catalogue.csv", catalogues.MAX_BYTES)
+    for each in published.values():
+        each.catalogue(data)  # raises if a row was changed: rows are appended only
+    return Terms(study, published, parse_catalogue(data))
+
+
+def publish_study(results: Path, terms: Mapping[str, Any]) -> Study:
+    """Publish a study with these terms over the whole catalogue as it is now, following the one before.
+
+    Terms that are not named keep the value of the study before, or the default. Repeating it changes nothing.
+
+    Raises: StudyError for unsound terms: nothing is published then.
+    """
+    path = results / "catalogue.csv"
+    data = _read(path, catalogues.MAX_BYTES) if path.exists() else bundled_catalogue()
+    catalogue = parse_catalogue(data)
+    counted: dict[str, Any] = {"catalogue_rows": len(catalogue), "catalogue_sha256": catalogue.sha256()}
+    current = results / "study.json"
+    if current.exists():
+        before = parse_study(_read(current, studies.MAX_BYTES))
+        study = dataclasses.replace(before, **counted, **terms)
+        if study == before:
+            return before
+        study = dataclasses.replace(study, predecessor=before.id)
+    else:
+        study = Study(**counted, **terms)
+    write_if_changed(path, data)
+    write_if_changed(results / "studies" / f"{study.id}.json", study.to_json())
+    write_if_changed(current, study.to_json())
+    return study
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        return read_regular_file(path, limit)
+    except OSError as error:
+        raise StudyError(f"cannot read {path}: {error.strerror or error}; restore it from a backup") from None

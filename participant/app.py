@@ -1,0 +1,214 @@
+"""One pass of the participant app: the order of its steps."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Final
+
+from participant.bound import bound_counts
+from participant.exports import (
+    History,
+    export_files,
+    find_exports,
+    full_history_files,
+    keep_full_history,
+    read_exports,
+)
+from participant.history import DOWNLOAD_PAGE
+from participant.ledger import REDUCED, Draw, Ledger, open_ledger
+from participant.publish import payload_of, release_file, unknown_draws
+from participant.reduce import count_views
+from participant.settings import Settings, read_settings
+from participant.terms import Terms, published_studies, read_terms
+from shared.errors import DeviceElsewhere, LimitReached, NetflixTrendError, NotYet, WorkspaceError
+from shared.files import locked, read_regular_file, write_if_changed
+from shared.mechanism import mechanism_of
+from shared.study import MAX_RELEASE_BYTES, Study
+from shared.week import IsoWeek, latest_closed, still_open
+from shared.workspace import DEVICE_FILE, PARTICIPANT_APP, RELEASE_FILE, Workspace, permit
+
+LEDGER: Final = "ledger.sqlite"
+WARN_WEEKS: Final = 8  # so many weeks before the limit is reached, the app says so
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass did: `line` is for the log and tells nothing of the history."""
+
+    line: str
+    released: tuple[IsoWeek, ...] = ()
+
+
+def run(workspace: Workspace, now: datetime, home: Path) -> Pass:
+    """Release every week that is due, and make the datasite hold what the ledger says. Repeating it changes nothing.
+
+    `now` carries the participant's time zone; `home` is where Downloads is.
+
+    Raises: NetflixTrendError: the last good release stays in place.
+    """
+    settings = read_settings(workspace.app(PARTICIPANT_APP) / "settings.toml")
+    with only_instance(workspace), open_ledger(ledger_path(workspace)) as ledger:
+        check_part(workspace, ledger)
+        notes = _adopt_published(workspace, ledger, settings.aggregator, now)
+        _publish(workspace, ledger, settings.aggregator)
+        terms = read_terms(workspace, settings.aggregator)
+        settings.check_limits(terms.study)
+        history = read_exports(find_exports(settings.history, home), settings.date_order)
+        keep_full_history(workspace, history.views)
+        try:
+            released = _release_due(ledger, settings, terms, history, now)
+        finally:  # what was drawn before a limit stopped it is published
+            _publish(workspace, ledger, settings.aggregator)
+        return Pass(
+            "; ".join([*notes, _summary(ledger, settings, terms.study, history, released, now.date())]), released
+        )
+
+
+def ledger_path(workspace: Workspace) -> Path:
+    """Return where the participant's ledger is."""
+    return workspace.private(PARTICIPANT_APP) / LEDGER
+
+
+@contextlib.contextmanager
+def only_instance(workspace: Workspace) -> Iterator[None]:
+    """Hold this workspace's participant app for the block.
+
+    Raises: NotYet if another instance is at work.
+    """
+    with locked(workspace.private(PARTICIPANT_APP) / "lock") as mine:
+        if not mine:
+            raise NotYet("another instance of the participant app is at work in this workspace; this one steps aside")
+        yield
+
+
+def check_part(workspace: Workspace, ledger: Ledger) -> None:
+    """Stop unless this machine is the one that draws, and its owner takes part.
+
+    Raises: DeviceElsewhere if the datasite carries another device's identifier, NotYet after a withdrawal.
+    """
+    if ledger.fact("withdrawn"):
+        raise NotYet(
+            "you have withdrawn: nothing is published; run netflix-trend-participant install to take part again"
+        )
+    path = workspace.api_data(workspace.email) / DEVICE_FILE
+    try:
+        device = read_regular_file(path, 1000).decode("ascii", "replace").strip()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise WorkspaceError(f"cannot read {path}: {error.strerror or error}; remove it") from None
+    if device != ledger.device:
+        raise DeviceElsewhere(
+            "another device of yours publishes already; this one steps aside. To make this one the device that "
+            "publishes, run netflix-trend-participant install --take-over"
+        )
+
+
+def _adopt_published(workspace: Workspace, ledger: Ledger, coordinator: str, now: datetime) -> list[str]:
+    """Record what is published in the member's name and not in the ledger; return warnings."""
+    path = workspace.api_data(workspace.email) / RELEASE_FILE
+    try:
+        data = read_regular_file(path, MAX_RELEASE_BYTES)
+    except OSError:
+        return []
+    studies = _studies_of(workspace, ledger, coordinator)
+    found = unknown_draws(data, ledger.draws(), studies, coordinator)
+    if found is None:
+        return ["warning: the published file was damaged and is restored from the ledger"]
+    for draw in found:
+        ledger.record(draw, studies[draw.study], now)
+    weeks = ", ".join(str(draw.week) for draw in found)
+    return [f"warning: kept and charged what was published elsewhere for {weeks}"] if found else []
+
+
+def _release_due(
+    ledger: Ledger, settings: Settings, terms: Terms, history: History, now: datetime
+) -> tuple[IsoWeek, ...]:
+    """Draw and record every week that is closed, open for releases, covered by the export and not drawn yet.
+
+    Which weeks these are depends on the calendar, the study and the export's time: never on what was watched.
+
+    Raises: LimitReached at the participant's total, after recording what is within it.
+    """
+    study, mechanism = terms.study, mechanism_of(terms.study)
+    due = due_weeks(ledger, study, history.covered_until, now.date())
+    counts = count_views(history.views, terms.catalogue) if due else {}
+    for week in due:
+        if ledger.spent() + study.epsilon > settings.max_epsilon_total * (1 + 1e-12):
+            raise LimitReached(
+                f"your limit max_epsilon_total = {settings.max_epsilon_total:g} is reached (spent "
+                f"{ledger.spent():g}): nothing new is released. To go on, raise it in settings.toml"
+            )
+        noised = mechanism.noise(bound_counts(counts.get(week, {}), study))
+        ledger.record(Draw(week, study.id, REDUCED, payload_of(noised), "drawn", settings.aggregator), study, now)
+    return tuple(due)
+
+
+def due_weeks(ledger: Ledger, study: Study, covered_until: date, today: date) -> list[IsoWeek]:
+    """Return the weeks to draw now, oldest first."""
+    drawn = ledger.weeks()
+    last = latest_closed(today)
+    recent = [last.plus(-back) for back in reversed(range(study.open_weeks))]
+    return [
+        week
+        for week in recent
+        if still_open(week, study.open_weeks, today) and week.end <= covered_until and week not in drawn
+    ]
+
+
+def _publish(workspace: Workspace, ledger: Ledger, coordinator: str) -> None:
+    """Make the datasite hold what the ledger says, readable by the coordinator alone; touch nothing that does."""
+    data = release_file(ledger.draws(), _studies_of(workspace, ledger, coordinator))
+    if data is None:
+        return
+    folder = workspace.api_data(workspace.email)
+    permit(folder, pattern=RELEASE_FILE, reader=workspace.datasite(coordinator).name)
+    write_if_changed(folder / DEVICE_FILE, ledger.device.encode() + b"\n")
+    write_if_changed(folder / RELEASE_FILE, data)
+
+
+def _studies_of(workspace: Workspace, ledger: Ledger, coordinator: str) -> dict[str, Study]:
+    """Return the studies that a coordinator has published, also those whose file is missing at the moment."""
+    used = {draw.study for draw in ledger.draws() if draw.coordinator == coordinator}
+    remembered = {study_id: study for study_id, study in ledger.studies().items() if study_id in used}
+    return {**remembered, **published_studies(workspace, coordinator)}
+
+
+def _summary(
+    ledger: Ledger, settings: Settings, study: Study, history: History, released: tuple[IsoWeek, ...], today: date
+) -> str:
+    """Return the line for the log: what was released, what it cost, what comes next."""
+    spent = ledger.spent()
+    done = f"released {', '.join(map(str, released))}" if released else "nothing new to release"
+    line = f"{done}; {len(ledger.weeks())} weeks in all, epsilon {spent:g} of your limit {settings.max_epsilon_total:g}"
+    left = int((settings.max_epsilon_total - spent) / study.epsilon + 1e-9)
+    if left <= WARN_WEEKS:
+        line += f" (enough for {left} more weeks; max_epsilon_total in settings.toml is the limit)"
+    if latest_closed(today).end > history.covered_until:
+        line += f"; for the weeks since, download your history anew from {DOWNLOAD_PAGE}"
+    return line
+
+
+def watched_files(workspace: Workspace, home: Path) -> list[str]:
+    """Return every file and folder that the outcome of a pass depends on, present or not."""
+    settings_file = workspace.app(PARTICIPANT_APP) / "settings.toml"
+    watched = [workspace.config, settings_file, ledger_path(workspace), workspace.my_datasite, workspace.apps]
+    published = workspace.api_data(workspace.email)
+    watched += [published / name for name in (RELEASE_FILE, DEVICE_FILE, "syftperm.yaml", "syft.pub.yaml")]
+    watched += full_history_files(workspace)
+    with contextlib.suppress(NetflixTrendError):
+        settings = read_settings(settings_file)
+        results = workspace.results(settings.aggregator)
+        watched += [results / "study.json", results / "catalogue.csv", results / "studies"]
+        watched += export_files(settings.history, home)
+    return [str(path) for path in watched]
+
+
+def next_change(now: datetime) -> datetime:
+    """Return when the calendar alone gives a pass something to do: the next Monday, where the participant is."""
+    monday = datetime.combine(IsoWeek.of(now.date()).end, time.min)
+    return monday.replace(tzinfo=now.tzinfo) if now.tzinfo is None else monday.astimezone(now.tzinfo)

@@ -1,0 +1,132 @@
+"""The participant's commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from participant import app as steps
+from participant.install import install_participant, withdraw_participant
+from participant.ledger import open_ledger
+from participant.settings import read_settings
+from shared.commands import CONTEXT, carry_out, local_now, run_command
+from shared.workspace import PARTICIPANT_APP, RELEASE_FILE, Workspace, config_path, load_workspace
+
+
+@dataclass(frozen=True)
+class ParticipantApp:
+    """The participant app in a workspace, with a clock that knows the participant's time zone."""
+
+    workspace: Workspace
+    clock: Callable[[], datetime]
+    home: Path
+
+    @property
+    def private(self) -> Path:
+        """See runner.App."""
+        return self.workspace.private(PARTICIPANT_APP)
+
+    def run(self) -> str:
+        """See runner.App."""
+        return steps.run(self.workspace, self.clock(), self.home).line
+
+    def watched_files(self) -> list[str]:
+        """See runner.App."""
+        return steps.watched_files(self.workspace, self.home)
+
+    def next_change(self) -> float:
+        """See runner.App."""
+        return steps.next_change(self.clock()).timestamp()
+
+
+def open_app() -> ParticipantApp:
+    """Return the app in the active workspace."""
+    return ParticipantApp(load_workspace(config_path()), local_now, Path.home())
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(package_name="netflix-trend", message="%(version)s")
+def cli() -> None:
+    """Take part in a community's Netflix trend.
+
+    Your history stays on this machine; one noised file a week leaves it.
+    """
+
+
+cli.add_command(run_command(open_app, "Release what is due. SyftBox calls this through run.sh."))
+
+
+@cli.command()
+@click.option("--aggregator", metavar="EMAIL", help="The coordinator's e-mail address; needed the first time.")
+@click.option(
+    "--history",
+    "histories",
+    metavar="[NAME=]PATH",
+    multiple=True,
+    help="An export; repeat it for several. Without: the newest NetflixViewingHistory*.csv in ~/Downloads.",
+)
+@click.option("--take-over", is_flag=True, help="Make this the device that publishes, instead of another one of yours.")
+def install(aggregator: str | None, histories: tuple[str, ...], *, take_over: bool) -> None:
+    """Put the app into the SyftBox workspace of the active client config. Repeating it updates."""
+    workspace = load_workspace(config_path())
+    click.echo(install_participant(workspace, aggregator, histories, local_now(), take_over=take_over))
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(*, as_json: bool) -> None:
+    """Show what was released, and what it cost."""
+    workspace = load_workspace(config_path())
+    settings = read_settings(workspace.app(PARTICIPANT_APP) / "settings.toml")
+    if steps.ledger_path(workspace).exists():
+        with open_ledger(steps.ledger_path(workspace)) as ledger:
+            draws, studies, spent = ledger.draws(), ledger.studies(), ledger.spent()
+            withdrawn = bool(ledger.fact("withdrawn"))
+    else:
+        draws, studies, spent, withdrawn = [], {}, 0.0, False
+    published = workspace.api_data(workspace.email) / RELEASE_FILE
+    weeks = [
+        {
+            "week": str(draw.week),
+            "study": draw.study,
+            "unit": studies[draw.study].unit,
+            "epsilon": studies[draw.study].epsilon,
+            "origin": draw.origin,
+        }
+        for draw in sorted(draws, key=lambda draw: draw.week)
+    ]
+    found = {
+        "datasite": workspace.email,
+        "aggregator": settings.aggregator,
+        "released": weeks,
+        "epsilon_spent": spent,
+        "max_epsilon_total": settings.max_epsilon_total,
+        "published": str(published) if published.exists() else None,
+        "withdrawn": withdrawn,
+    }
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    click.echo(f"{workspace.email}, coordinator {settings.aggregator}")
+    for week in weeks:
+        click.echo(f"  {week['week']}  epsilon {week['epsilon']:g} per {week['unit']}  study {str(week['study'])[:8]}")
+    click.echo(
+        f"{len(weeks)} weeks released, epsilon {spent:g} of your limit {settings.max_epsilon_total:g}; "
+        f"published: {found['published'] or 'nothing'}"
+    )
+
+
+@cli.command()
+def withdraw() -> None:
+    """Take back everything published. The ledger stays; nothing is published again until install."""
+    click.echo(withdraw_participant(load_workspace(config_path())))
+
+
+def call(arguments: list[str]) -> int:
+    """Carry out a command line and return its exit code."""
+    return carry_out(cli, arguments, "netflix-trend-participant")

@@ -1,0 +1,90 @@
+"""Putting the participant app into a workspace, and taking back what it published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from participant.app import ledger_path, only_instance
+from participant.exports import find_exports
+from participant.ledger import open_ledger
+from participant.settings import TEMPLATE, read_settings
+from shared.errors import HistoryError, SettingsError
+from shared.files import write_if_changed
+from shared.install import write_run_script
+from shared.settings import read_toml, write_settings
+from shared.week import IsoWeek
+from shared.workspace import DEVICE_FILE, PARTICIPANT_APP, RELEASE_FILE, Workspace, check_email, permit
+
+
+def install_participant(
+    workspace: Workspace, aggregator: str | None, histories: Sequence[str], now: datetime, *, take_over: bool
+) -> str:
+    """Write run.sh and settings.toml into the client's app folder; return what happens next.
+
+    Repeating it updates both and keeps what the person changed in settings.toml.
+
+    Raises: SettingsError if there is no coordinator, or another one than before; LedgerError.
+    """
+    path = workspace.app(PARTICIPANT_APP) / "settings.toml"
+    before = str(read_toml(path, "").get("aggregator", "")) if path.exists() else ""
+    coordinator = check_email(aggregator or before) if aggregator or before else ""
+    if not coordinator:
+        raise SettingsError("name the coordinator: netflix-trend-participant install --aggregator EMAIL")
+    if before and coordinator != before.lower():
+        raise SettingsError(
+            f"this app takes part with {before}; to change to {coordinator}, first take back what is published: "
+            f"netflix-trend-participant withdraw"
+        )
+    changes: dict[str, object] = {"aggregator": coordinator}
+    if histories:
+        changes["history"] = [_absolute(text) for text in histories]
+    write_settings(path, TEMPLATE, changes)
+    settings = read_settings(path)
+    with only_instance(workspace), open_ledger(ledger_path(workspace)) as ledger:
+        ledger.note("withdrawn", "")
+        if take_over:
+            folder = workspace.api_data(workspace.email)
+            permit(folder, pattern=RELEASE_FILE, reader=workspace.datasite(coordinator).name)
+            write_if_changed(folder / DEVICE_FILE, ledger.device.encode() + b"\n")
+    write_run_script(workspace, PARTICIPANT_APP, "participant")
+    return f"installed in {path.parent}\n{_next(settings.history, coordinator, now)}"
+
+
+def withdraw_participant(workspace: Workspace) -> str:
+    """Remove what is published and forget the coordinator; the ledger keeps every draw.
+
+    What the coordinator has read is not taken back by this: it stays theirs, under the promise it was released under.
+    """
+    path = workspace.app(PARTICIPANT_APP) / "settings.toml"
+    with only_instance(workspace), open_ledger(ledger_path(workspace)) as ledger:
+        ledger.note("withdrawn", "yes")
+        for name in (RELEASE_FILE, DEVICE_FILE):
+            (workspace.api_data(workspace.email) / name).unlink(missing_ok=True)
+        if path.exists():
+            write_settings(path, TEMPLATE, {"aggregator": ""})
+    return (
+        "withdrawn: nothing of yours is published any more. Final weeks keep what you added, and a copy someone made "
+        "stays a copy, noised as it was. To take part again: netflix-trend-participant install --aggregator EMAIL"
+    )
+
+
+def _absolute(text: str) -> str:
+    """Return `name=path` or `path` with an absolute path: the app runs in another folder."""
+    name, separator, path = text.partition("=")
+    if not separator or "/" in name:
+        return str(Path(text).expanduser().absolute())
+    return f"{name}={Path(path).expanduser().absolute()}"
+
+
+def _next(histories: Sequence[str], coordinator: str, now: datetime) -> str:
+    try:
+        find_exports(histories, Path.home())
+    except HistoryError as error:
+        return f"next: {error}"
+    end = IsoWeek.of(now.date()).end
+    return (
+        f"next: SyftBox starts the app by itself, and the weeks already over are released as soon as the study of "
+        f"{coordinator} is here; this week follows on {end:%A, %d %B} with an export made then or later"
+    )

@@ -1,0 +1,168 @@
+"""The participant's private record of what was released and what it cost: every week is drawn once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from shared.errors import LedgerError
+from shared.files import make_folder
+from shared.study import Study, parse_study
+from shared.week import IsoWeek
+
+VERSION: Final = 1
+REDUCED: Final = "netflix_reduced"
+"""The form of a payload that is a release's noised counts as little-endian i2. Later forms get names of their own."""
+
+_SCHEMA: Final = f"""
+BEGIN IMMEDIATE;
+PRAGMA user_version = {VERSION};
+CREATE TABLE studies (id TEXT PRIMARY KEY, terms BLOB NOT NULL) STRICT;
+CREATE TABLE draws (
+    number INTEGER PRIMARY KEY,
+    week INTEGER NOT NULL,
+    study TEXT NOT NULL REFERENCES studies (id),
+    form TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    origin TEXT NOT NULL CHECK (origin IN ('drawn', 'adopted')),
+    coordinator TEXT NOT NULL,
+    recorded_at TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX a_week_is_drawn_once ON draws (week) WHERE origin = 'drawn';
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+"""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One row of the ledger: what was released for a week, under which study, and where it came from."""
+
+    week: IsoWeek
+    study: str
+    form: str
+    payload: bytes
+    origin: Literal["drawn", "adopted"]
+    coordinator: str
+    """The e-mail of the coordinator whose study it was."""
+
+
+class Ledger:
+    """An open ledger. Whatever a method records is durable when it returns.
+
+    Raises: LedgerError from every method, if the file cannot be read or written.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    @property
+    def device(self) -> str:
+        """The random identifier of this machine, made with the ledger."""
+        return self.fact("device")
+
+    def fact(self, name: str) -> str:
+        """Return what was noted under a name, empty if nothing was."""
+        rows = self._execute("SELECT value FROM facts WHERE name = ?", name)
+        return str(rows[0][0]) if rows else ""
+
+    def note(self, name: str, value: str) -> None:
+        """Note a fact, in place of an earlier one of the same name."""
+        self._execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, value)
+
+    def draws(self) -> list[Draw]:
+        """Return all draws in the order in which they were recorded."""
+        rows = self._execute("SELECT week, study, form, payload, origin, coordinator FROM draws ORDER BY number")
+        return [Draw(IsoWeek.from_key(week), *rest) for week, *rest in rows]
+
+    def weeks(self) -> set[IsoWeek]:
+        """Return the weeks that were drawn or adopted: none of them is drawn again."""
+        return {draw.week for draw in self.draws()}
+
+    def studies(self) -> dict[str, Study]:
+        """Return the studies that draws were made under, by id."""
+        return {study_id: parse_study(terms) for study_id, terms in self._execute("SELECT id, terms FROM studies")}
+
+    def record(self, draw: Draw, study: Study, now: datetime) -> None:
+        """Record a draw, before anything of it is published.
+
+        Raises: LedgerError if the week was drawn before: nothing is recorded then.
+        """
+        with self._failures(), self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("INSERT OR IGNORE INTO studies VALUES (?, ?)", (study.id, study.to_json()))
+            self._connection.execute(
+                "INSERT INTO draws (week, study, form, payload, origin, coordinator, recorded_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    draw.week.key,
+                    draw.study,
+                    draw.form,
+                    draw.payload,
+                    draw.origin,
+                    draw.coordinator,
+                    now.isoformat(timespec="seconds"),
+                ),
+            )
+
+    def spent(self) -> float:
+        """Return the privacy loss of all draws together, published still or not."""
+        studies = self.studies()
+        return sum(studies[draw.study].epsilon for draw in self.draws())
+
+    def _execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._failures():
+            return self._connection.execute(statement, values).fetchall()
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise LedgerError(f"{self._path}: that week was drawn before; nothing was drawn again") from None
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self._path}: {error}; free space or mend the permissions. Do not delete it") from None
+
+
+@contextlib.contextmanager
+def open_ledger(path: Path) -> Iterator[Ledger]:
+    """Open the ledger, making it at the first time.
+
+    Raises: LedgerError if it is no ledger, cannot be read or written, or was made by a newer version.
+    """
+    with contextlib.closing(_connect(path)) as connection:
+        yield Ledger(connection, path)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        make_folder(path.parent, private=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"cannot open the ledger {path}: {error}; mend the permissions") from None
+    try:
+        connection.execute("PRAGMA synchronous = EXTRA")
+        connection.execute("PRAGMA foreign_keys = ON")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            # One transaction, so that a crash leaves no ledger rather than half of one.
+            connection.executescript(_SCHEMA)
+            connection.execute("INSERT INTO facts VALUES ('device', ?)", (secrets.token_hex(16),))
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        connection.close()
+        raise LedgerError(
+            f"cannot use the ledger {path}: {error}. Do not delete it; restore it from a backup"
+        ) from None
+    if version > VERSION:
+        connection.close()
+        raise LedgerError(f"the ledger {path} was written by a newer version ({version}): update netflix-trend")
+    return connection

@@ -1,0 +1,115 @@
+"""What a participant decides: `settings.toml` beside run.sh, written by `install`, changed by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from participant.history import DATE_ORDERS, DateOrder
+from shared.errors import LimitReached, SettingsError
+from shared.settings import read_toml, wrong
+from shared.study import Study, Trust, Unit
+from shared.workspace import check_email
+
+TEMPLATE: Final = """\
+# What the participant app of netflix-trend does on this machine. Change it with any editor; the app reads it anew.
+
+# The coordinator's e-mail address: only they can read what you publish.
+aggregator = ""
+
+# Your exports: "path", or "name=path" for the profiles of a shared account. Empty: the newest
+# NetflixViewingHistory*.csv in ~/Downloads.
+history = []
+
+# The order of day, month and year in the export's dates: "day-first", "month-first", "year-first".
+# Empty: the app finds out, and asks you to say it here if the export does not show it.
+date_order = ""
+
+# Your limits. A study beyond them is not joined.
+max_epsilon_per_week = 2.0
+max_epsilon_total = 52.0
+units = ["show", "week"]
+trust = ["one-coordinator"]
+"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The participant's settings, checked. Meaning and defaults: the template."""
+
+    aggregator: str
+    history: tuple[str, ...] = ()
+    date_order: DateOrder | None = None
+    max_epsilon_per_week: float = 2.0
+    max_epsilon_total: float = 52.0
+    units: tuple[Unit, ...] = ("show", "week")
+    trust: tuple[Trust, ...] = ("one-coordinator",)
+
+    def check_limits(self, study: Study) -> None:
+        """Refuse a study that asks for more than the participant allows.
+
+        Raises: LimitReached, saying which limit and how to raise it.
+        """
+        for limit, asked, allowed in (
+            ("units", study.unit, study.unit in self.units),
+            ("trust", study.trust, study.trust in self.trust),
+            ("max_epsilon_per_week", f"{study.epsilon:g}", study.epsilon <= self.max_epsilon_per_week),
+        ):
+            if not allowed:
+                value = getattr(self, limit)
+                shown = ", ".join(value) if isinstance(value, tuple) else f"{value:g}"
+                raise LimitReached(
+                    f"study {study.id[:8]} of {self.aggregator} is beyond your limit {limit} = {shown}: it asks for "
+                    f"{asked}. Nothing new is released; to join it, change {limit} in settings.toml"
+                )
+
+
+def read_settings(path: Path) -> Settings:
+    """Return the settings in a file.
+
+    Raises: SettingsError if it is missing or broken, with the place and the rule.
+    """
+    return _settings(read_toml(path, "netflix-trend-participant install --aggregator EMAIL"))
+
+
+def _settings(found: Mapping[str, Any]) -> Settings:
+    known = set(Settings.__dataclass_fields__)
+    if strange := sorted(found.keys() - known):
+        raise SettingsError(f"settings.toml: unknown setting {strange[0]!r}; there are {', '.join(sorted(known))}")
+    aggregator = found.get("aggregator", "")
+    if not isinstance(aggregator, str) or not aggregator:
+        raise SettingsError("settings.toml: aggregator is empty; set it to the coordinator's e-mail address")
+    order = found.get("date_order", "")
+    if order not in ("", *DATE_ORDERS):
+        raise wrong("date_order", order, f"one of {', '.join(DATE_ORDERS)}, or empty")
+    return Settings(
+        aggregator=check_email(aggregator),
+        history=_strings(found, "history", ()),
+        date_order=order or None,
+        max_epsilon_per_week=_positive(found, "max_epsilon_per_week", 2.0),
+        max_epsilon_total=_positive(found, "max_epsilon_total", 52.0),
+        units=_strings(found, "units", ("show", "week"), get_args(Unit)),
+        trust=_strings(found, "trust", ("one-coordinator",), get_args(Trust)),
+    )
+
+
+def _positive(found: Mapping[str, Any], name: str, default: float) -> float:
+    value = found.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
+        raise wrong(name, value, "a number above 0")
+    return float(value)
+
+
+def _strings(
+    found: Mapping[str, Any], name: str, default: tuple[Any, ...], choices: tuple[str, ...] = ()
+) -> tuple[Any, ...]:
+    value = found.get(name, list(default))
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise wrong(name, value, 'a list of texts, like ["one", "two"]')
+    for item in value:
+        if choices and item not in choices:
+            raise wrong(name, item, f"made of {', '.join(choices)}")
+    return tuple(str(item) for item in value)

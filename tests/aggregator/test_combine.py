@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from aggregator.combine import Totals, add, estimate
+from shared.mechanism import NoisedCounts, mechanism_of
+from shared.release import Release
+from shared.study import Study
+from shared.week import IsoWeek
+
+WEEK = IsoWeek(2024, 47)
+OLD = Study(catalogue_rows=2, catalogue_sha256="0" * 64)
+NEW = Study(catalogue_rows=3, catalogue_sha256="1" * 64, epsilon=1.0)
+STUDIES = {OLD.id: OLD, NEW.id: NEW}
+
+
+def release(study: Study, *counts: int) -> Release:
+    return Release(WEEK, study.id, NoisedCounts(np.array(counts, dtype=np.int16)))
+
+
+def test_an_estimate_is_the_closed_formula_of_the_sum() -> None:
+    totals: Totals = {}
+    for counts in ((1, 0), (1, 1), (0, 0), (1, 0)):
+        add(totals, [release(OLD, *counts)])
+    found = estimate(WEEK, totals[WEEK], STUDIES, 2)
+    q = 1 / (1 + np.exp(2))
+    assert found.estimate == pytest.approx([(3 - 4 * q) / (1 - 2 * q), (1 - 4 * q) / (1 - 2 * q)])
+    assert found.deviation == pytest.approx(np.sqrt(4 * q * (1 - q)) / (1 - 2 * q))
+    assert found.interval95[0] == pytest.approx(found.estimate - 1.959964 * found.deviation)
+    assert found.participants == 4
+
+
+def test_studies_add_up_and_a_show_that_one_did_not_have_counts_fewer_participants() -> None:
+    totals: Totals = {}
+    add(totals, [release(OLD, 1, 0)])
+    add(totals, [release(NEW, 1, 0, 1)])
+    add(totals, [release(NEW, 0, 0, 1)])
+    found = estimate(WEEK, totals[WEEK], STUDIES, 3)
+    assert found.counted.tolist() == [3, 3, 2]
+    variances = [mechanism_of(study).variance for study in (OLD, NEW)]
+    assert found.deviation**2 == pytest.approx([variances[0] + 2 * variances[1]] * 2 + [2 * variances[1]])
+    assert found.share[2] == pytest.approx(found.estimate[2] / 2)
+
+
+def test_a_week_without_releases_has_no_participants() -> None:
+    found = estimate(WEEK, {}, STUDIES, 3)
+    assert found.participants == 0
+    assert found.share.tolist() == [0, 0, 0]

@@ -1,0 +1,285 @@
+"""One member's app, pass by pass, on real files."""
+
+import os
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aggregator import app as aggregator
+from aggregator.terms import publish_study
+from participant.app import ledger_path
+from participant.install import install_participant, withdraw_participant
+from participant.ledger import open_ledger
+from shared.errors import (
+    CatalogueError,
+    DeviceElsewhere,
+    HistoryError,
+    LimitReached,
+    NotYet,
+    SettingsError,
+    StudyError,
+)
+from shared.settings import write_settings
+from shared.workspace import PARTICIPANT_APP, RELEASE_FILE, Workspace
+from tests.conftest import COORDINATOR, EXPORT, SHOWS, TUESDAY, Neighbourhood
+
+ANN = "ann@example.org"
+
+
+@pytest.fixture
+def ann(neighbourhood: Neighbourhood) -> Workspace:
+    """Return the workspace of a member; the coordinator's study is there."""
+    aggregator.run(neighbourhood.coordinator(), TUESDAY)
+    return neighbourhood.join(ANN, EXPORT)
+
+
+def release(box: Workspace) -> Path:
+    return box.api_data(box.email) / RELEASE_FILE
+
+
+def weeks(box: Workspace) -> list[int]:
+    return [int(week) for week in np.load(release(box))["week"]]
+
+
+def test_every_open_week_is_released_over_the_whole_catalogue(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    done = neighbourhood.run(ANN)
+    assert weeks(ann) == [202443, 202444, 202445, 202446, 202447]
+    assert [week.key for week in done.released] == weeks(ann)
+    assert np.load(release(ann))["count"].shape == (5, len(SHOWS))
+    assert "epsilon 10 of your limit 52" in done.line
+
+
+def test_running_again_changes_no_byte_and_touches_no_file(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    neighbourhood.run(ANN)
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files_below(ann.my_datasite)}
+    for _ in range(20):
+        neighbourhood.run(ANN)
+    assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files_below(ann.my_datasite)} == before
+
+
+def files_below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_views_that_arrive_later_do_not_draw_a_week_again(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    neighbourhood.run(ANN)
+    before = release(ann).read_bytes()
+    neighbourhood.download(ANN, EXPORT + '"Star Trek: Season 1: The Cage","20/11/2024"\n')
+    neighbourhood.run(ANN)
+    assert release(ann).read_bytes() == before
+
+
+def test_a_week_waits_for_an_export_made_after_its_end(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    sunday = datetime(2024, 11, 24, 23, 30, tzinfo=timezone.utc)
+    neighbourhood.download(ANN, EXPORT, made=sunday)
+    assert "download your history anew" in neighbourhood.run(ANN).line
+    assert weeks(ann)[-1] == 202446
+    neighbourhood.download(ANN, EXPORT, made=sunday + timedelta(hours=12))
+    neighbourhood.run(ANN)
+    assert weeks(ann)[-1] == 202447
+
+
+def test_which_weeks_are_released_does_not_depend_on_what_was_watched(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    bob = neighbourhood.join("bob@example.org", 'Title,Date\n"Nothing Known","25/12/2019"\n')
+    neighbourhood.run("bob@example.org")
+    assert weeks(bob) == weeks(ann)
+    assert release(bob).stat().st_size == release(ann).stat().st_size
+
+
+def test_a_week_is_released_once_it_is_over_and_not_after_it_is_final(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    later = TUESDAY + timedelta(weeks=7)
+    neighbourhood.download(ANN, EXPORT, made=later)
+    neighbourhood.run(ANN, later)
+    assert weeks(ann) == [202443, 202444, 202445, 202446, 202447, 202450, 202451, 202452, 202501, 202502]
+
+
+def test_before_the_study_has_arrived_the_app_says_what_it_waits_for(neighbourhood: Neighbourhood) -> None:
+    neighbourhood.join(ANN, EXPORT)
+    with pytest.raises(NotYet, match=f"waiting for study.json of {COORDINATOR}"):
+        neighbourhood.run(ANN)
+
+
+def test_the_catalogue_has_to_be_the_one_of_the_study(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    catalogue = ann.results(COORDINATOR) / "catalogue.csv"
+    catalogue.write_bytes(catalogue.read_bytes().replace(b"Dark", b"Bark"))
+    with pytest.raises(CatalogueError, match="not the one of study"):
+        neighbourhood.run(ANN)
+    assert not release(ann).exists()
+    catalogue.unlink()
+    with pytest.raises(NotYet, match=r"waiting for catalogue\.csv"):
+        neighbourhood.run(ANN)
+
+
+def test_a_study_beyond_the_limits_is_not_joined_and_the_line_says_which(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    before = release(ann).read_bytes()
+    publish_study(neighbourhood.coordinator().results(COORDINATOR), {"epsilon": 4.0})
+    later = TUESDAY + timedelta(weeks=1)
+    neighbourhood.download(ANN, EXPORT, made=later)
+    with pytest.raises(LimitReached, match="max_epsilon_per_week = 2: it asks for 4"):
+        neighbourhood.run(ANN, later)
+    assert release(ann).read_bytes() == before
+
+
+def test_nothing_is_drawn_beyond_the_total(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    write_settings(ann.app(PARTICIPANT_APP) / "settings.toml", "", {"max_epsilon_total": 6.0})
+    with pytest.raises(LimitReached, match="max_epsilon_total = 6 is reached"):
+        neighbourhood.run(ANN)
+    with pytest.raises(LimitReached):
+        neighbourhood.run(ANN)
+    with open_ledger(ledger_path(ann)) as ledger:
+        assert ledger.spent() == 6
+
+
+def test_what_was_drawn_before_the_total_was_reached_is_published(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    write_settings(ann.app(PARTICIPANT_APP) / "settings.toml", "", {"max_epsilon_total": 6.0})
+    with pytest.raises(LimitReached):
+        neighbourhood.run(ANN)
+    assert weeks(ann) == [202443, 202444, 202445]
+
+
+def test_a_new_study_of_the_coordinator_draws_no_week_again(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    neighbourhood.run(ANN)
+    before = np.load(release(ann))
+    publish_study(neighbourhood.coordinator().results(COORDINATOR), {"epsilon": 1.0})
+    later = TUESDAY + timedelta(weeks=1)
+    neighbourhood.download(ANN, EXPORT, made=later)
+    neighbourhood.run(ANN, later)
+    after = np.load(release(ann))
+    assert after["week"].tolist() == [*before["week"].tolist(), 202448]
+    assert (after["count"][:-1] == before["count"]).all()
+    assert after["study"][-1] != before["study"][-1]
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", None])
+def test_a_damaged_or_missing_release_is_restored_from_the_ledger(
+    neighbourhood: Neighbourhood, ann: Workspace, damage: bytes | None
+) -> None:
+    neighbourhood.run(ANN)
+    before = release(ann).read_bytes()
+    if damage is None:
+        release(ann).unlink()
+    else:
+        release(ann).write_bytes(damage)
+    neighbourhood.run(ANN)
+    assert release(ann).read_bytes() == before
+
+
+def test_a_release_is_restored_even_when_the_export_is_gone(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    neighbourhood.run(ANN)
+    before = release(ann).read_bytes()
+    release(ann).unlink()
+    neighbourhood.download(ANN, "").unlink()
+    with pytest.raises(HistoryError, match="download your history"):
+        neighbourhood.run(ANN)
+    assert release(ann).read_bytes() == before
+
+
+def test_after_a_lost_ledger_what_was_published_is_kept_and_charged(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    before = release(ann).read_bytes()
+    ledger_path(ann).unlink()
+    with pytest.raises(DeviceElsewhere, match="--take-over"):
+        neighbourhood.run(ANN)
+    install_participant(ann, None, [], TUESDAY, take_over=True)
+    assert "kept and charged" in neighbourhood.run(ANN).line
+    assert release(ann).read_bytes() == before
+    with open_ledger(ledger_path(ann)) as ledger:
+        assert ledger.spent() == 10
+        assert {draw.origin for draw in ledger.draws()} == {"adopted"}
+
+
+def test_another_device_steps_aside(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    neighbourhood.run(ANN)
+    (release(ann).parent / "device").write_text("0" * 32 + "\n")
+    with pytest.raises(DeviceElsewhere) as caught:
+        neighbourhood.run(ANN)
+    assert caught.value.exit_code == 0
+
+
+def test_a_withdrawn_member_publishes_nothing_until_they_return_and_nothing_is_drawn_again(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    before = release(ann).read_bytes()
+    withdraw_participant(ann)
+    assert not release(ann).exists()
+    with pytest.raises((NotYet, SettingsError)):
+        neighbourhood.run(ANN)
+    install_participant(ann, COORDINATOR, [], TUESDAY, take_over=False)
+    neighbourhood.run(ANN)
+    assert release(ann).read_bytes() == before
+
+
+def test_the_coordinator_alone_may_read_the_release_and_nothing_else_there(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    folder = release(ann).parent
+    assert COORDINATOR in (folder / "syftperm.yaml").read_text()
+    assert COORDINATOR in (folder / "syft.pub.yaml").read_text()
+    assert '"*"' not in (folder / "syftperm.yaml").read_text() + (folder / "syft.pub.yaml").read_text()
+
+
+def test_the_history_is_nowhere_below_datasites(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    neighbourhood.run(ANN)
+    link = ann.my_datasite / "private" / "netflix_data" / "netflix_full.npy"
+    assert link.is_symlink()
+    assert np.load(link).tolist() == [
+        ["The Blacklist: Season 1: Wujing (No. 84)", "2024-11-21"],
+        ["Dark: Season 1: Secrets", "2024-11-13"],
+    ]
+    assert link.resolve().stat().st_mode & 0o777 == 0o600
+    datasites = neighbourhood.root / "datasites"
+    real = [path for path in datasites.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert real
+    for path in real:
+        for secret in ("Wujing", "Secrets"):
+            for encoding in ("utf-8", "utf-32-le", "utf-16-le"):
+                assert secret.encode(encoding) not in path.read_bytes()
+
+
+def test_a_real_file_at_the_links_place_is_replaced_by_the_link(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    link = ann.my_datasite / "private" / "netflix_data" / "netflix_full.npy"
+    link.parent.mkdir(parents=True)
+    link.write_bytes(b"an older program's copy")
+    neighbourhood.run(ANN)
+    assert link.is_symlink()
+
+
+def test_private_files_are_their_owners_alone(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    neighbourhood.run(ANN)
+    for path in files_below(ann.box / "private"):
+        assert path.stat().st_mode & 0o777 == 0o600, path
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_datasite_gets_a_clear_line(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    from shared.errors import FilesError
+
+    ann.my_datasite.chmod(0o500)
+    with pytest.raises(FilesError, match="cannot write"):
+        neighbourhood.run(ANN)
+
+
+def test_a_broken_study_stops_new_releases_and_leaves_the_last_good_one(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    before = release(ann).read_bytes()
+    (ann.results(COORDINATOR) / "study.json").write_text("{")
+    with pytest.raises(StudyError, match="not JSON"):
+        neighbourhood.run(ANN)
+    assert release(ann).read_bytes() == before

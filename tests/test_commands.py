@@ -1,0 +1,239 @@
+"""The commands as people and SyftBox call them: processes of their own, in a workspace on disk."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.errors import ExitCode
+from tests.conftest import EXPORT
+
+PYTHON = sys.executable
+ME = "me@example.org"
+
+
+class Machine:
+    """A machine with a workspace, and a way to call commands on it."""
+
+    def __init__(self, root: Path, apps: str = "apis") -> None:
+        self.box, self.home = root / "box", root / "home"
+        (self.box / apps).mkdir(parents=True, exist_ok=True)
+        (self.box / "datasites" / ME).mkdir(parents=True, exist_ok=True)
+        (self.home / "Downloads").mkdir(parents=True, exist_ok=True)
+        self.config = root / "config.json"
+        addresses = {"server_url": "http://127.0.0.1:5001", "client_url": "http://127.0.0.1:8080"}
+        self.config.write_text(json.dumps({"data_dir": str(self.box), "email": ME, **addresses}))
+        self.apps = self.box / apps
+        self.environment = {
+            "PATH": os.defpath,
+            "HOME": str(self.home),
+            "SYFTBOX_CLIENT_CONFIG_PATH": str(self.config),
+            "LANG": "C",
+        }
+
+    def call(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Call a command."""
+        return subprocess.run(
+            [PYTHON, "-m", module, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.home,
+        )
+
+    def run_script(self, app: str) -> subprocess.CompletedProcess[str]:
+        """Start an app as the Python clients do."""
+        folder = self.apps / app
+        return subprocess.run(
+            ["sh", str(folder / "run.sh")],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+        )
+
+    def download(self) -> None:
+        """Put an export into Downloads."""
+        (self.home / "Downloads" / "NetflixViewingHistory.csv").write_text(EXPORT)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """Return a machine whose client uses `apis/`."""
+    return Machine(tmp_path)
+
+
+def test_from_nothing_to_a_published_week_in_one_workspace(machine: Machine) -> None:
+    machine.download()
+    installed = machine.call("participant", "install", "--aggregator", ME)
+    assert installed.returncode == 0, installed.stderr
+    waiting = machine.run_script("netflix_trend_participant")
+    assert (waiting.returncode, waiting.stdout.count(f"waiting for study.json of {ME}")) == (0, 1)
+    assert machine.call("aggregator", "install").returncode == 0
+    assert machine.run_script("netflix_trend_aggregator").returncode == 0
+    released = machine.run_script("netflix_trend_participant")
+    assert "released 20" in released.stdout, released.stderr
+    release = machine.box / "datasites" / ME / "api_data" / "netflix_trend_participant" / "netflix_reduced.npy"
+    assert len(np.load(release)) == 5
+    assert "1 datasites accepted" in machine.run_script("netflix_trend_aggregator").stdout
+    status = json.loads(machine.call("aggregator", "status", "--json").stdout)
+    assert [entry["datasite"] for entry in status["accepted"]] == [ME]
+    assert status["rejected"] == []
+    release.write_bytes(b"garbage")
+    status = json.loads(machine.call("aggregator", "status", "--json").stdout)
+    assert status["rejected"] == [{"datasite": ME, "reason": "not a release file"}]
+    mine = json.loads(machine.call("participant", "status", "--json").stdout)
+    assert [week["epsilon"] for week in mine["released"]] == [2.0] * 5
+    assert mine["epsilon_spent"] == 10
+
+
+def test_a_run_that_changes_nothing_says_the_same_without_importing_anything_heavy(machine: Machine) -> None:
+    machine.download()
+    machine.call("participant", "install", "--aggregator", ME)
+    said = {machine.run_script("netflix_trend_participant").stdout for _ in range(3)}
+    assert len(said) == 1
+    code = "import sys; sys.argv[1:] = ['run']; from participant.__main__ import main\n"
+    code += "try: main()\nexcept SystemExit as done: print(done.code, 'click' in sys.modules, 'numpy' in sys.modules)"
+    done = subprocess.run([PYTHON, "-c", code], env=machine.environment, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == [said.pop().strip(), "0 False False"]
+
+
+def test_install_can_be_repeated_and_keeps_what_the_person_wrote(machine: Machine) -> None:
+    machine.call("participant", "install", "--aggregator", ME)
+    settings = machine.apps / "netflix_trend_participant" / "settings.toml"
+    settings.write_text(settings.read_text().replace("= 52.0", "= 10.0  # enough for me"))
+    again = machine.call("participant", "install", "--history", "ann=My Export.csv")
+    assert again.returncode == 0, again.stderr
+    text = settings.read_text()
+    assert "10.0  # enough for me" in text
+    assert f'aggregator = "{ME}"' in text
+    assert f'history = ["ann={machine.home / "My Export.csv"}"]' in text
+    assert machine.call("aggregator", "install").returncode == machine.call("aggregator", "install").returncode == 0
+
+
+def test_another_coordinator_is_refused_until_withdraw(machine: Machine) -> None:
+    machine.call("participant", "install", "--aggregator", ME)
+    other = machine.call("participant", "install", "--aggregator", "other@example.org")
+    assert (other.returncode, "withdraw" in other.stderr) == (ExitCode.SETTINGS, True)
+    assert machine.call("participant", "withdraw").returncode == 0
+    assert machine.call("participant", "install", "--aggregator", "other@example.org").returncode == 0
+
+
+def test_run_sh_uses_the_mode_that_the_client_needs_and_the_interpreter_of_install(tmp_path: Path) -> None:
+    for apps, mode in (("apis", "--once"), ("apps", "--watch")):
+        machine = Machine(tmp_path / apps, apps)
+        machine.call("participant", "install", "--aggregator", ME)
+        script = (machine.apps / "netflix_trend_participant" / "run.sh").read_text()
+        assert f"run {mode}" in script
+        assert PYTHON in script
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a machine on which both apps are installed and a study is published."""
+    root = tmp_path_factory.mktemp("ready")
+    machine = Machine(root)
+    machine.download()
+    for module, *arguments in (
+        ("participant", "install", "--aggregator", ME),
+        ("aggregator", "install"),
+        ("aggregator", "run"),
+    ):
+        assert machine.call(module, *arguments).returncode == 0
+    return root
+
+
+@pytest.mark.parametrize(
+    ("prepare", "arguments", "code", "says"),
+    [
+        ("rm $CONFIG", "run", ExitCode.WORKSPACE, "start SyftBox once"),
+        ("echo '{' > $CONFIG", "run", ExitCode.WORKSPACE, "mend"),
+        ("rm -r $BOX", "run", ExitCode.WORKSPACE, "not there"),
+        ("rm $SETTINGS", "run", ExitCode.SETTINGS, "install --aggregator"),
+        ("echo 'a = [' > $SETTINGS", "run", ExitCode.SETTINGS, "TOML"),
+        ("echo 'max_epsilon = 3' >> $SETTINGS", "run", ExitCode.SETTINGS, "unknown setting 'max_epsilon'"),
+        ("sed -i 's/52.0/\"a lot\"/' $SETTINGS", "run", ExitCode.SETTINGS, "max_epsilon_total"),
+        ("sed -i 's/= 2.0/= -1/' $SETTINGS", "run", ExitCode.SETTINGS, "max_epsilon_per_week"),
+        ("rm $EXPORT", "run", ExitCode.HISTORY, "viewingactivity"),
+        (": > $EXPORT", "run", ExitCode.HISTORY, "empty"),
+        ("head -c 3000 /bin/sh > $EXPORT", "run", ExitCode.HISTORY, "NetflixViewingHistory.csv"),
+        ("printf 'Title,Date\\nDark,1/2/21\\n' > $EXPORT", "run", ExitCode.DATE_ORDER, "date_order"),
+        ("printf 'Title,Date\\nDark,99/99/99\\n' > $EXPORT", "run", ExitCode.HISTORY, "no order"),
+        ("echo '{}' > $STUDY", "run", ExitCode.STUDY, "schema"),
+        ("echo 'row,show' > $CATALOGUE", "run", ExitCode.STUDY, "catalogue"),
+        ("echo broken > $LEDGER", "run", ExitCode.LEDGER, "ledger"),
+        (":", "install --aggregator nobody", ExitCode.SETTINGS, "e-mail"),
+        (":", "run --often", 2, "--often"),
+    ],
+)
+def test_bad_input_gets_one_clear_line_and_a_named_exit_code(
+    ready: Path, tmp_path: Path, prepare: str, arguments: str, code: int, says: str
+) -> None:
+    shutil.copytree(ready, tmp_path, dirs_exist_ok=True, symlinks=True)
+    machine = Machine(tmp_path)
+    results = machine.box / "datasites" / ME / "public" / "netflix_trend_aggregator"
+    names = {
+        "CONFIG": machine.config,
+        "BOX": machine.box,
+        "SETTINGS": machine.apps / "netflix_trend_participant" / "settings.toml",
+        "EXPORT": machine.home / "Downloads" / "NetflixViewingHistory.csv",
+        "STUDY": results / "study.json",
+        "CATALOGUE": results / "catalogue.csv",
+        "LEDGER": machine.box / "private" / "netflix_trend_participant" / "ledger.sqlite",
+    }
+    paths = {name: str(path) for name, path in names.items()}
+    subprocess.run(["sh", "-ec", prepare], env={**os.environ, **paths}, check=True)
+    done = machine.call("participant", *arguments.split())
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Wujing" not in done.stderr + done.stdout
+    if code != 2:
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.fixture
+def staying(tmp_path: Path) -> Iterator[tuple[Machine, subprocess.Popen[str]]]:
+    """Return a machine whose client uses `apps/`, and its participant app, started as the client does."""
+    machine = Machine(tmp_path, "apps")
+    machine.download()
+    machine.call("participant", "install", "--aggregator", ME)
+    script = machine.apps / "netflix_trend_participant" / "run.sh"
+    process = subprocess.Popen(
+        ["sh", str(script)], env=machine.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    yield machine, process
+    process.kill()
+    process.wait()
+    assert process.stdout
+    process.stdout.close()
+
+
+def test_an_app_that_stays_up_survives_errors_ends_at_sigterm_and_stays_alone(
+    staying: tuple[Machine, subprocess.Popen[str]],
+) -> None:
+    machine, process = staying
+    assert process.stdout
+    assert "waiting for study.json" in process.stdout.readline()
+    second = machine.run_script("netflix_trend_participant")
+    assert (second.returncode, "steps aside" in second.stdout) == (0, True)
+    settings = machine.apps / "netflix_trend_participant" / "settings.toml"
+    good = settings.read_text()
+    settings.write_text("broken [")
+    assert "TOML" in process.stdout.readline()
+    settings.write_text(good)
+    assert "waiting" in process.stdout.readline()
+    started = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == 0
+    assert time.monotonic() - started < 3
