@@ -1,0 +1,1 @@
+"""A simulated community, and a real SyftBox network on this machine, to try both apps on."""
