@@ -1,5 +1,5 @@
 # make demo and make test set up what they need themselves; a second call installs nothing.
-#   make demo [MEMBERS=100] [WEEKS=10] [EPSILON=2.0] [HISTORY=path] [NETWORK=1]
+#   make demo [MEMBERS=100] [WEEKS=8] [EPSILON=2.0] [HISTORY=path] [NETWORK=1]
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench lint format lock clean
 

@@ -59,7 +59,7 @@ def most_common(week: Estimates) -> Top:
     """
     rows = leading(week, _CONTENDERS)
     center, width = week.estimate[rows], np.maximum(week.deviation[rows], 1e-9)
-    grid = np.linspace(center[0] - 8 * width[0], (center + 8 * width).max(), 4001)
+    grid = np.linspace(center[0] - 8 * width[0], (center + 8 * width).max(), 1001)
     scaled = (grid[:, None] - center) / width
     below = stats.norm.logcdf(scaled)
     all_below = below.sum(axis=1, keepdims=True)

@@ -15,7 +15,7 @@ from shared.commands import CONTEXT, carry_out
 
 @click.command(context_settings=CONTEXT)
 @click.option("--members", type=click.IntRange(1, 10_000), help="How many simulated members (100; with --network 5).")
-@click.option("--weeks", type=click.IntRange(1, 200), default=10, show_default=True, help="How many weeks.")
+@click.option("--weeks", type=click.IntRange(1, 200), default=8, show_default=True, help="How many weeks.")
 @click.option("--epsilon", type=float, default=2.0, show_default=True, help="Privacy loss per show and week.")
 @click.option("--history", type=click.Path(path_type=Path), help="Take part with this export of your own.")
 @click.option("--network", is_flag=True, help="On a real SyftBox server with a few real clients.")

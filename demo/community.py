@@ -72,12 +72,13 @@ def simulate(number: int, weeks: Sequence[IsoWeek], catalogue: Catalogue) -> Com
     """Return `number` members who watched through `weeks`: long favourites, and hits that rise and fall."""
     luck = random.Random()  # noqa: S311  # inputs of a simulation; no noise of a release comes from here
     names = [show.name for show in catalogue.shows[:_KNOWN_SHOWS]]
-    favourites = [1 / (rank + 3) for rank in range(len(names))]
+    favourites = [1 / (rank + 8) for rank in range(len(names))]
     luck.shuffle(names)
-    hits = [
-        (name, luck.uniform(0, len(weeks)), luck.uniform(1.5, 3), luck.uniform(0.08, 0.2))
-        for name in luck.sample(names, min(_HITS, len(names)))
-    ]
+    # One show that half of everybody talks about, and some that rise and fall beside it: (name, week of its peak,
+    # weeks to rise or fall, height against all other shows together).
+    blockbuster, *others = luck.sample(names, min(_HITS, len(names)))
+    hits = [(blockbuster, len(weeks) - luck.uniform(0, 4), luck.uniform(2, 4), luck.uniform(0.3, 0.45))]
+    hits += [(name, luck.uniform(0, len(weeks)), luck.uniform(1.5, 3), luck.uniform(0.05, 0.2)) for name in others]
     kinds = {show.name: show.kind for show in catalogue.shows}
     members = [
         Member(f"member{index:0{len(str(number))}}@example.org", luck.choice(_DATE_FORMATS))

@@ -9,6 +9,8 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Final
 
+import pandas as pd
+
 from participant.bound import bound_counts
 from participant.exports import (
     History,
@@ -21,7 +23,7 @@ from participant.exports import (
 from participant.history import DOWNLOAD_PAGE
 from participant.ledger import REDUCED, Draw, Ledger, open_ledger
 from participant.publish import payload_of, release_file, unknown_draws
-from participant.reduce import count_views
+from participant.reduce import Counts, count_views
 from participant.settings import Settings, read_settings
 from participant.terms import Terms, published_studies, read_terms
 from shared.errors import DeviceElsewhere, LimitReached, NetflixTrendError, NotYet, WorkspaceError
@@ -136,7 +138,10 @@ def _release_due(
     """
     study, mechanism = terms.study, mechanism_of(terms.study)
     due = due_weeks(ledger, study, history.covered_until, now.date())
-    counts = count_views(history.views, terms.catalogue) if due else {}
+    counts: Counts = {}
+    if due:
+        recent = history.views[history.views["date"] >= pd.Timestamp(due[0].first_day)]
+        counts = count_views(recent, terms.catalogue)
     for week in due:
         if ledger.spent() + study.epsilon > settings.max_epsilon_total * (1 + 1e-12):
             raise LimitReached(

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal, get_args
 
 from shared.catalogue import MAX_ROWS, Catalogue, parse_catalogue
@@ -113,7 +114,7 @@ class Study:
         """The size of a full release file, header included."""
         return 256 + self.weeks * (4 + 64 + 2 * self.catalogue_rows)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """SHA-256 of the canonical JSON without `id`."""
         return hashlib.sha256(_canonical(self._terms())).hexdigest()
