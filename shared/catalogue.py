@@ -5,18 +5,23 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
 from typing import Final
 
 from shared.errors import CatalogueError
-from shared.show import leading_names, show_key
+from shared.season import Marker, dashed_end, is_film, marker_of, name_end, named_again, repeats_name
+from shared.show import MOST_COLONS, Part, colon_key, part_key, show_key, split_title
 
 HEADER: Final = ["row", "show", "kind", "also"]
 KINDS: Final = ("series", "film", "special")
 MAX_BYTES: Final = 10_000_000  # SyftBox's server refuses larger files
 MAX_ROWS: Final = 100_000
+_GAP: Final = re.compile(r"\s[-\u2013\u2014]\s|[(\[]")  # what stands before a season where no colon does
+_FAMILY: Final = 2  # so many series whose names begin alike, `Star Trek: ...`: what follows is likely one more
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Catalogue:
     shows: tuple[Show, ...]
     lines: tuple[bytes, ...]
     _whole: dict[str, int] = field(init=False, repr=False, compare=False)
+    _longest: int = field(init=False, repr=False, compare=False)
+    _families: dict[tuple[bool, str], int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         whole: dict[str, int] = {}
@@ -52,25 +59,97 @@ class Catalogue:
                     raise CatalogueError(
                         f"catalogue rows {whole[key]} and {row} share the name {name!r}; a name leads to one row"
                     )
+        families = Counter(
+            (show.kind == "series", show_key(show.name[: part.end]))
+            for show in self.shows
+            if ":" in show.name
+            for part in split_title(show.name)[:-1]
+        )
         object.__setattr__(self, "_whole", whole)
+        object.__setattr__(self, "_longest", max(map(len, whole), default=0) + MOST_COLONS)
+        object.__setattr__(self, "_families", families)
 
     def __len__(self) -> int:
         return len(self.shows)
 
     def row_of(self, title: str) -> int | None:
-        """Return the row that a view with this title counts in, None if there is none.
+        """Return the row that a view with this title counts in, None if there is none: see `match`."""
+        found = self.match(title)
+        return None if found is None else found[0]
 
-        It depends on the title and the catalogue alone: never on what else was watched. A name that fits the whole
-        title wins; else the longest name of a series that the title continues after a colon.
+    def match(self, title: str) -> tuple[int, str] | None:
+        """Return the row that a view with this title counts in, and the show's name as the title spells it.
+
+        It depends on the title and the catalogue alone: never on what else was watched.
+        1. A name that is the whole title wins, whatever its kind.
+        2. Else the longest name with which the title begins, up to a colon, decides. Nothing continues a film or a
+           special: `Bird Box: Barcelona` is not `Bird Box`.
+        3. A series is continued by a season or an episode, also where the season repeats its name (`Touch: Touch:
+           Season 2`). With something else before the season it is another show: `NCIS: Los Angeles: Season 1`.
+        4. Where no season or episode is named, `series: anything` is an episode (`Wednesday: A Rainy Day`),
+           unless it says that it is a film (`Entourage: The Movie`), or the colon is set as within a name. So is
+           `series: season: episode`, unless the catalogue has other series whose names begin in the same way.
         """
-        row = self._whole.get(show_key(title))
+        key = colon_key(title)
+        if key is None or self._names_within(key):
+            return self.match_parts(title, split_title(title))
+        row = self._whole.get(key.replace(":", "") or show_key(title))
+        return None if row is None else (row, title)
+
+    def _names_within(self, key: str) -> bool:
+        """Tell whether a name of the catalogue ends at a colon of a title's key."""
+        cut = key.find(":", 0, self._longest)
+        while cut >= 0:
+            if key[:cut].replace(":", "") in self._whole:
+                return True
+            cut = key.find(":", cut + 1, self._longest)
+        return False
+
+    def match_parts(self, title: str, parts: list[Part]) -> tuple[int, str] | None:
+        """Return what `match` does, for a title that was split before."""
+        keys = [part_key(part.text) for part in parts]
+        row = self._whole.get("".join(keys) or show_key(title))
         if row is not None:
-            return row
-        for name in leading_names(title):
-            row = self._whole.get(show_key(name))
-            if row is not None and self.shows[row].kind == "series":
-                return row
-        return None
+            return row, title
+        key, found = "", None
+        for taken, more in enumerate(keys[:-1], 1):
+            key += more
+            if len(key) > self._longest:
+                break
+            row = self._whole.get(key)
+            if row is not None:
+                found = taken, row
+        if found is not None:
+            taken, row = found
+            name = title[: parts[taken - 1].end]
+            series = self.shows[row].kind == "series"
+            return (row, name) if series and self._continues(title, parts, taken) else None
+        if not _GAP.search(title) or (end := dashed_end(parts)) is None:
+            return None
+        name = title[: end[0]]
+        row = self._whole.get(show_key(name))
+        return (row, name) if row is not None and self.shows[row].kind == "series" else None
+
+    def _continues(self, title: str, parts: list[Part], taken: int) -> bool:
+        """Tell whether the title goes on with an episode of the series that its first `taken` parts name."""
+        end = name_end(parts)
+        name = title[: parts[taken - 1].end]
+        if end is not None:
+            return end[1] <= taken or named_again(title, parts[: end[1]], taken)
+        rest = parts[taken:]
+        if repeats_name(name, rest[0].text) or marker_of(rest[-1].text) is Marker.PART:
+            return True
+        if rest[0].loose or any(is_film(part.text) for part in rest):
+            return False
+        return len(rest) == 1 or self.series_under(show_key(name)) < _FAMILY
+
+    def series_under(self, key: str) -> int:
+        """Return how many series' names continue the name with this key after a colon: `Star Trek: ...`."""
+        return self._families.get((True, key), 0)
+
+    def films_under(self, key: str) -> int:
+        """Return how many films' and specials' names continue the name with this key after a colon."""
+        return self._families.get((False, key), 0)
 
     def sha256(self) -> str:
         """Return the SHA-256 of the header and all rows, as a study names it."""
