@@ -16,6 +16,7 @@ from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -24,10 +25,11 @@ from aggregator.settings import TEMPLATE as AGGREGATOR_SETTINGS
 from aggregator.terms import publish_study
 from demo.community import Community, simulate
 from participant import app as participant
-from participant.exports import find_exports, read_exports
+from participant.exports import Source, read_exports
 from participant.install import install_participant
 from participant.reduce import count_views
 from participant.settings import TEMPLATE as PARTICIPANT_SETTINGS
+from participant.settings import local_zone
 from shared.catalogue import bundled_catalogue, parse_catalogue
 from shared.errors import NetflixTrendError
 from shared.install import write_run_script
@@ -101,7 +103,7 @@ def run_demo(
 
 def own_views(history: Path | None) -> pd.DataFrame | None:
     """Return the views of the person's own export, None without one. Raises: HistoryError."""
-    return read_exports(find_exports([str(history)], Path.home()), None).views if history else None
+    return read_exports([Source(history)], zone=ZoneInfo(local_zone())).views if history else None
 
 
 def outcome(results: Path, community: Community, own: pd.DataFrame | None, stopped: list[str]) -> Outcome:

@@ -7,26 +7,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from participant.bound import bound_counts
-from participant.exports import (
-    History,
-    export_files,
-    find_exports,
-    full_history_files,
-    keep_full_history,
-    read_exports,
-)
-from participant.history import DOWNLOAD_PAGE
+from participant.exports import History, export_files, find_exports, read_exports
+from participant.full_history import full_history_files, keep_full_history
+from participant.history import DOWNLOAD_PAGE, DateOrder
 from participant.ledger import REDUCED, Draw, Ledger, open_ledger
 from participant.publish import payload_of, release_file, unknown_draws
 from participant.reduce import Counts, count_views
-from participant.settings import Settings, read_settings
+from participant.settings import Settings, local_zone, read_settings
 from participant.terms import Terms, published_studies, read_terms
-from shared.errors import DeviceElsewhere, LimitReached, NetflixTrendError, NotYet, WorkspaceError
+from shared.errors import (
+    DeviceElsewhere,
+    HistoryError,
+    LimitReached,
+    NetflixTrendError,
+    NotYet,
+    ProfileUnknown,
+    WorkspaceError,
+)
 from shared.files import locked, read_regular_file, write_if_changed
 from shared.mechanism import mechanism_of
 from shared.study import MAX_RELEASE_BYTES, Study
@@ -34,6 +37,8 @@ from shared.week import IsoWeek, latest_closed, still_open
 from shared.workspace import DEVICE_FILE, PARTICIPANT_APP, RELEASE_FILE, Workspace, permit
 
 LEDGER: Final = "ledger.sqlite"
+DATE_ORDER: Final = "date_order"  # facts that the ledger keeps
+TIME_ZONE: Final = "time_zone"
 WARN_WEEKS: Final = 8  # so many weeks before the limit is reached, the app says so
 
 
@@ -59,7 +64,11 @@ def run(workspace: Workspace, now: datetime, home: Path) -> Pass:
         _publish(workspace, ledger, settings.aggregator)
         terms = read_terms(workspace, settings.aggregator)
         settings.check_limits(terms.study)
-        history = read_exports(find_exports(settings.history, home), settings.date_order)
+        try:
+            history = read_history_of(settings, ledger, home)
+        except ProfileUnknown as error:
+            raise HistoryError(error.log_safe) from None
+        now = now.astimezone(time_zone(settings, ledger))
         keep_full_history(workspace, history.views)
         try:
             released = _release_due(ledger, settings, terms, history, now)
@@ -68,6 +77,35 @@ def run(workspace: Workspace, now: datetime, home: Path) -> Pass:
         return Pass(
             "; ".join([*notes, _summary(ledger, settings, terms.study, history, released, now.date())]), released
         )
+
+
+def read_history_of(settings: Settings, ledger: Ledger, home: Path) -> History:
+    """Return the participant's history. The date order and the time zone are decided once, stored and kept.
+
+    Raises: HistoryError; of its kinds, the message of ProfileUnknown is for a terminal alone.
+    """
+    history = read_exports(
+        find_exports(settings.history, home),
+        zone=time_zone(settings, ledger),
+        date_order=settings.date_order,
+        remembered=cast("DateOrder | None", ledger.fact(DATE_ORDER) or None),
+        shortest=settings.shortest_view_seconds,
+    )
+    if history.date_order and not ledger.fact(DATE_ORDER):
+        ledger.note(DATE_ORDER, history.date_order)
+    return history
+
+
+def time_zone(settings: Settings, ledger: Ledger) -> ZoneInfo:
+    """Return the participant's time zone: as set, else as it was when it was first asked for.
+
+    Raises: SettingsError if this machine does not say its zone.
+    """
+    name = settings.timezone or ledger.fact(TIME_ZONE)
+    if not name:
+        name = local_zone()
+        ledger.note(TIME_ZONE, name)
+    return ZoneInfo(name)
 
 
 def ledger_path(workspace: Workspace) -> Path:
@@ -137,7 +175,7 @@ def _release_due(
     Raises: LimitReached at the participant's total, after recording what is within it.
     """
     study, mechanism = terms.study, mechanism_of(terms.study)
-    due = due_weeks(ledger, study, history.covered_until, now.date())
+    due = due_weeks(ledger, study, history.made, now.date())
     counts: Counts = {}
     if due:
         recent = history.views[history.views["date"] >= pd.Timestamp(due[0].first_day)]
@@ -193,7 +231,7 @@ def _summary(
     left = int((settings.max_epsilon_total - spent) / study.epsilon + 1e-9)
     if left <= WARN_WEEKS:
         line += f" (enough for {left} more weeks; max_epsilon_total in settings.toml is the limit)"
-    if latest_closed(today).end > history.covered_until:
+    if not history.covers(latest_closed(today)):
         line += f"; for the weeks since, download your history anew from {DOWNLOAD_PAGE}"
     return line
 

@@ -7,13 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 
 from participant import app as steps
+from participant.exports import parse_source, read_exports
+from participant.history import DATE_ORDERS, DateOrder
 from participant.install import install_participant, withdraw_participant
 from participant.ledger import open_ledger
-from participant.settings import read_settings
+from participant.settings import local_zone, read_settings
+from participant.tables import count_shows, explain_views, format_table
+from shared.catalogue import bundled_catalogue, parse_catalogue
 from shared.commands import CONTEXT, carry_out, local_now, run_command
 from shared.workspace import PARTICIPANT_APP, RELEASE_FILE, Workspace, config_path, load_workspace
 
@@ -125,6 +130,24 @@ def status(*, as_json: bool) -> None:
 def withdraw() -> None:
     """Take back everything published. The ledger stays; nothing is published again until install."""
     click.echo(withdraw_participant(load_workspace(config_path())))
+
+
+@cli.command()
+@click.argument("files", metavar="[NAME=]FILE...", nargs=-1, required=True)
+@click.option("--explain", is_flag=True, help="One line for each view, with the rule that found its show.")
+@click.option("--date-order", type=click.Choice(DATE_ORDERS), help="The order of day, month and year in the files.")
+def reduce(files: tuple[str, ...], date_order: DateOrder | None, *, explain: bool) -> None:
+    """Print the shows and weeks of exports as CSV. Private: nothing is published, no workspace is needed.
+
+    Of account data that holds several profiles, name one: NAME=FILE.
+    """
+    sources = [parse_source(file) for file in files]
+    history = read_exports(sources, zone=ZoneInfo(local_zone()), date_order=date_order)
+    for line in history.report():
+        click.echo(line, err=True)
+    catalogue = parse_catalogue(bundled_catalogue())
+    table = explain_views(history.views, catalogue) if explain else count_shows(history.views, catalogue)
+    click.get_binary_stream("stdout").write(format_table(table).encode("utf-8"))
 
 
 def call(arguments: list[str]) -> int:

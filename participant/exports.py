@@ -1,121 +1,317 @@
-"""Finding and reading the participant's export files, and keeping the full history where SyftBox never looks."""
+"""The exports on this machine: found, opened without harm, read, and put together into one history."""
 
 from __future__ import annotations
 
 import io
+import re
+import time
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timezone, tzinfo
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
-from participant.history import DOWNLOAD_PAGE, DateOrder, merge_exports, read_history
-from shared.errors import HistoryError
-from shared.files import make_folder, read_regular_file, write_atomically
-from shared.workspace import Workspace
+from participant.activity import SHORTEST_VIEW
+from participant.history import DOWNLOAD_PAGE, DateOrder, Reading, merge_exports, read_history
+from shared.errors import DateOrderUnknown, HistoryError, ProfileUnknown
+from shared.files import read_regular_file
+from shared.week import IsoWeek, latest_closed
 
 MAX_BYTES: Final = 256_000_000
-PATTERN: Final = "NetflixViewingHistory*.csv"
-FULL_HISTORY: Final = "netflix_full.npy"
+"""A million rows of the larger kind of export have less."""
+MAX_MEMBERS: Final = 10_000
+MAX_RATIO: Final = 200
+"""Of a packed member; a real export is packed to a tenth, and a bomb to a thousandth."""
+
+_EXPORT: Final = re.compile(r"(?:netflixviewinghistory|viewingactivity)[^/\\]*\.csv", re.IGNORECASE)
+_PART_ENDINGS: Final = (".crdownload", ".part", ".partial", ".download", ".tmp", ".opdownload")
+_MEMBERS_IN_TAIL: Final = (b"CONTENT_INTERACTION/ViewingActivity.csv", b"NetflixViewingHistory")
+_TAIL: Final = 65_536
+_STILL_WRITTEN: Final = 2.0  # seconds: a file younger than this is looked at twice
+_MEMBER_TIME_UNSET: Final = 1980  # what the zip format says where no time was recorded
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that the participant names, and the profile they say it is of (`NAME=PATH`)."""
+
+    path: Path
+    profile: str | None = None
+
+
+@dataclass(frozen=True)
+class Export:
+    """One file that was read. `made` is the day by its own time, in the participant's time zone."""
+
+    source: Source
+    made: date
+    reading: Reading
 
 
 @dataclass(frozen=True)
 class History:
-    """All views of the exports together, and the last day that every profile's newest export was made after."""
+    """All views of a participant. Private, also the counts and the names of the profiles."""
 
     views: pd.DataFrame
-    covered_until: date
+    """Columns `title`, `date`: of several profiles added up, of several exports of one profile merged."""
+    made: date
+    """Views of every profile are known up to this day: a week is covered if it ended before."""
+    exports: tuple[Export, ...]
 
+    def covers(self, week: IsoWeek) -> bool:
+        """Tell whether every profile's newest export was made after the week's end; what its rows say is not asked."""
+        return week.end <= self.made
 
-def find_exports(stated: Sequence[str], home: Path) -> dict[str, list[Path]]:
-    """Return the export files by profile: the stated ones (`path` or `name=path`), else the newest in ~/Downloads.
+    @property
+    def date_order(self) -> DateOrder | None:
+        """Return the order to remember for later exports: that of the newest file whose dates decided one."""
+        newest = sorted(self.exports, key=lambda export: export.made, reverse=True)
+        return next((order for export in newest if (order := _to_remember(export.reading))), None)
 
-    Raises: HistoryError if none is there.
-    """
-    profiles: dict[str, list[Path]] = {}
-    for text in stated:
-        name, separator, path = text.partition("=")
-        if not separator or "/" in name:
-            name, path = "", text
-        profiles.setdefault(name, []).append(Path(path).expanduser())
-    if not profiles:
-        downloads = home / "Downloads"
-        found = sorted(downloads.glob(PATTERN), key=lambda path: (path.stat().st_mtime, path.name))
-        if not found:
-            raise HistoryError(
-                f"no {PATTERN} in {downloads}: download your history from {DOWNLOAD_PAGE} (Download all), "
-                f"or name the file under history in settings.toml"
+    def report(self) -> list[str]:
+        """Return what was read, in counts only: for the terminal, never for a log that others may see."""
+        lines = []
+        for place, export in enumerate(self.exports, start=1):
+            reading = export.reading
+            out = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reading.left_out.items())) or "none"
+            name = f" ({export.source.profile})" if export.source.profile else ""
+            lines.append(
+                f"export {place}{name}, {reading.kind}, {reading.encoding}: {reading.rows:,} rows, "
+                f"{len(reading.views):,} views; left out: {out}; put right: {reading.repaired:,}; "
+                f"date order {reading.date_order or 'without meaning'} ({reading.why})"
             )
-        profiles[""] = [found[-1]]
-    return profiles
+        lines.append(
+            f"{len(self.views):,} views in all, {self.weeks_covered():,} weeks covered, to {latest_closed(self.made)}"
+        )
+        return lines
+
+    def weeks_covered(self) -> int:
+        """Return how many weeks lie between the first view and the day the exports were made."""
+        if self.views.empty:
+            return 0
+        first = IsoWeek.of(self.views["date"].min().date()).first_day
+        return max(0, (latest_closed(self.made).end - first).days // 7)
+
+
+def parse_source(text: str) -> Source:
+    """Return what `--history [NAME=]PATH` says; a path that is there as it stands is no `NAME=PATH`.
+
+    >>> parse_source("Anna=anna.csv")
+    Source(path=PosixPath('anna.csv'), profile='Anna')
+    """
+    name, separator, path = text.partition("=")
+    whole = Path(text).expanduser()
+    if not separator or not name.strip() or not path or whole.exists():
+        return Source(whole)
+    return Source(Path(path).expanduser(), name.strip())
+
+
+def find_exports(stated: Sequence[str], home: Path) -> list[Source]:
+    """Return the exports that the settings name (`path` or `name=path`), else the newest in ~/Downloads.
+
+    Raises: HistoryError if none is named and none is there.
+    """
+    if stated:
+        return [parse_source(text) for text in stated]
+    newest = find_newest(home / "Downloads")
+    if newest is None:
+        raise HistoryError(
+            f"no NetflixViewingHistory.csv in {home / 'Downloads'}: download your history from {DOWNLOAD_PAGE} "
+            f"(Download all), or name the file under history in settings.toml"
+        )
+    return [Source(newest)]
 
 
 def export_files(stated: Sequence[str], home: Path) -> list[Path]:
     """Return every place where an export may appear or change."""
+    if stated:
+        return [parse_source(text).path for text in stated]
+    newest = find_newest(home / "Downloads")
+    return [home / "Downloads", *([newest] if newest else [])]
+
+
+def find_newest(downloads: Path) -> Path | None:
+    """Return the newest Netflix export in a folder, None if there is none that is complete.
+
+    By name (`NetflixViewingHistory (1).csv`, `... 2.csv`, `ViewingActivity.csv`), a zip by the names in it. One that is
+    still being downloaded is left alone: empty, with its part beside it, still growing, or cut off.
+    """
     try:
-        found = [path for paths in find_exports(stated, home).values() for path in paths]
-    except HistoryError:
-        found = []
-    return found if stated else [home / "Downloads", *found]
+        entries = sorted(downloads.iterdir())
+    except OSError:
+        return None
+    parts = {entry.name.casefold() for entry in entries if entry.name.casefold().endswith(_PART_ENDINGS)}
+    found = []
+    for entry in entries:
+        name = entry.name.casefold()
+        if name.startswith(".") or any(name + ending in parts for ending in _PART_ENDINGS):
+            continue
+        try:
+            status = entry.stat()
+            if not entry.is_file() or not 0 < status.st_size <= MAX_BYTES:
+                continue
+            if _EXPORT.fullmatch(name) or (name.endswith(".zip") and _is_export_zip(entry, status.st_size)):
+                found.append((status.st_mtime, entry))
+        except OSError:
+            continue
+    return next((entry for _, entry in sorted(found, reverse=True) if _is_whole(entry)), None)
 
 
-def read_exports(profiles: dict[str, list[Path]], date_order: DateOrder | None) -> History:
-    """Return the views of all profiles, added up; several exports of one profile are merged.
+def read_exports(
+    sources: Sequence[Source],
+    *,
+    zone: tzinfo,
+    date_order: DateOrder | None = None,
+    remembered: DateOrder | None = None,
+    shortest: int = SHORTEST_VIEW,
+) -> History:
+    """Return the history in these files: exports of one profile merged, profiles added up.
 
-    Raises: HistoryError, naming the file.
+    Files without a name are of one profile, the participant's own.
+
+    Raises: HistoryError and its kinds, naming the file, if one of them cannot be read.
     """
-    views, made = [], []
-    for paths in profiles.values():
-        readings = []
-        days = []
-        for path in paths:
-            data, day = _read(path)
-            try:
-                readings.append(read_history(data, day, date_order).views)
-            except HistoryError as error:
-                raise type(error)(f"{path.name}: {error}") from None
-            days.append(day)
-        views.append(merge_exports(readings))
-        made.append(max(days))
-    return History(pd.concat(views, ignore_index=True), min(made))
+    if not sources:
+        raise HistoryError(f"there is no Netflix export; download yours from {DOWNLOAD_PAGE} (Download all)")
+    exports = []
+    for source in dict.fromkeys(sources):
+        data, made = open_export(source.path, zone)
+        try:
+            reading = read_history(
+                data, made, date_order, remembered=remembered, profile=source.profile, zone=zone, shortest=shortest
+            )
+        except ProfileUnknown as error:
+            raise ProfileUnknown(
+                f"{source.path.name}: {error}", log_safe=f"{source.path.name}: {error.log_safe}"
+            ) from None
+        except DateOrderUnknown as error:
+            raise DateOrderUnknown(f"{source.path.name}: {error}") from None
+        except HistoryError as error:
+            raise HistoryError(f"{source.path.name}: {error}") from None
+        del data
+        exports.append(Export(source, made, reading))
+    profiles: dict[str, list[Export]] = {}
+    for export in exports:
+        profiles.setdefault((export.source.profile or "").casefold(), []).append(export)
+    merged = [merge_exports([export.reading.views for export in profile]) for profile in profiles.values()]
+    views = merged[0] if len(merged) == 1 else pd.concat(merged, ignore_index=True)
+    made = min(max(export.made for export in profile) for profile in profiles.values())
+    return History(views, made, tuple(exports))
 
 
-def keep_full_history(workspace: Workspace, views: pd.DataFrame) -> None:
-    """Keep the full history outside the synced tree, and a symbolic link to it inside, which no client follows.
+def open_export(path: Path, zone: tzinfo) -> tuple[bytes, date]:
+    """Return the bytes of an export and the day it was made: of a file, or of the one member of a zip that is one.
 
-    The link is a file's worth of nothing to SyftBox: it uploads real files only. A real file at the link's place
-    would be uploaded, so it is never written there, and one that is found there is replaced by the link.
+    Raises: HistoryError if it cannot be read, is no regular file, too large, or a zip that is no export or harmful.
     """
-    target, link = full_history_files(workspace)
-    text = np.column_stack(
-        [views["title"].to_numpy(dtype=str), views["date"].dt.strftime("%Y-%m-%d").to_numpy(dtype=str)]
+    try:
+        real = path.resolve(strict=True)
+        modified = datetime.fromtimestamp(real.stat().st_mtime, zone)
+        data = read_regular_file(real, MAX_BYTES)
+    except (OSError, ValueError, OverflowError, RuntimeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise HistoryError(f"cannot read {path}: {reason}; name a Netflix export that can be read") from None
+    if not data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return data, modified.date()
+    try:
+        member, unpacked = _unpack(data)
+    except HistoryError as error:
+        raise HistoryError(f"{path.name}: {error}") from None
+    return unpacked, _member_day(member, modified, zone)
+
+
+def _unpack(data: bytes) -> tuple[zipfile.ZipInfo, bytes]:
+    """Return the export in the bytes of a zip. Nothing is written anywhere, and no more than `MAX_BYTES` unpacked."""
+    # Counted before the directory is parsed: each entry has its signature.
+    if data.count(b"PK\x01\x02") > MAX_MEMBERS:
+        raise HistoryError(f"the zip has more than {MAX_MEMBERS:,} members: it is no Netflix export; download it anew")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            member = _export_member(archive.infolist())
+            if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise HistoryError(
+                    "the zip is locked or packed in an unusual way; unpack it and name ViewingActivity.csv"
+                )
+            if member.file_size > MAX_BYTES or member.file_size > MAX_RATIO * max(member.compress_size, 1):
+                raise HistoryError(
+                    f"the zip unpacks to {member.file_size:,} bytes from {member.compress_size:,}; at most "
+                    f"{MAX_BYTES:,} and {MAX_RATIO} times are read: it is no Netflix export"
+                )
+            with archive.open(member) as file:
+                unpacked = file.read(MAX_BYTES + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise HistoryError(f"the zip is damaged ({type(error).__name__}); download it anew") from None
+    if len(unpacked) > MAX_BYTES:
+        raise HistoryError(f"the zip unpacks to more than {MAX_BYTES:,} bytes: it is no Netflix export")
+    return member, unpacked
+
+
+def _export_member(members: Sequence[zipfile.ZipInfo]) -> zipfile.ZipInfo:
+    by_name: dict[str, list[zipfile.ZipInfo]] = {}
+    for member in members:
+        parts = member.filename.replace("\\", "/").split("/")
+        if member.filename.startswith(("/", "\\")) or ".." in parts or re.match(r"[a-zA-Z]:", member.filename):
+            raise HistoryError("the zip names files outside itself: it is no Netflix export; download it anew")
+        if parts[0] != "__MACOSX" and _EXPORT.fullmatch(parts[-1]):
+            by_name.setdefault(parts[-1].casefold(), []).append(member)
+    found = by_name.get("viewingactivity.csv") or [member for same in by_name.values() for member in same]
+    in_place = [member for member in found if member.filename.endswith("CONTENT_INTERACTION/ViewingActivity.csv")]
+    found = in_place or found
+    if len(found) == 1:
+        return found[0]
+    if any(member.filename == "[Content_Types].xml" for member in members):
+        raise HistoryError("the file is a spreadsheet; save it as CSV (UTF-8), or download it anew")
+    raise HistoryError(
+        "the zip holds more than one export; unpack it and name one"
+        if found
+        else "the zip holds no CONTENT_INTERACTION/ViewingActivity.csv; in your account ask Netflix for a copy of your "
+        f"information, or download the viewing history from {DOWNLOAD_PAGE}"
     )
-    buffer = io.BytesIO()
-    np.save(buffer, text, allow_pickle=False)
-    if not target.is_file() or target.read_bytes() != buffer.getvalue():
-        write_atomically(target, buffer.getvalue(), private=True)
-    if not (link.is_symlink() and link.readlink() == target):
-        make_folder(link.parent)
-        link.unlink(missing_ok=True)
-        link.symlink_to(target)
 
 
-def full_history_files(workspace: Workspace) -> tuple[Path, Path]:
-    """Return where the full history is, and the place in the datasite that links to it."""
-    target = workspace.private("netflix_data") / FULL_HISTORY
-    return target, workspace.my_datasite / "private" / "netflix_data" / FULL_HISTORY
-
-
-def _read(path: Path) -> tuple[bytes, date]:
+def _member_day(member: zipfile.ZipInfo, modified: datetime, zone: tzinfo) -> date:
+    """Return the day a zip's member was made, and no later one: its time names no zone, so the earlier day is taken."""
+    if member.date_time[0] <= _MEMBER_TIME_UNSET:
+        return modified.date()
     try:
-        data = read_regular_file(path.resolve(), MAX_BYTES)
-        return data, datetime.fromtimestamp(path.stat().st_mtime).astimezone().date()
-    except FileNotFoundError:
-        raise HistoryError(
-            f"no export at {path}: download it from {DOWNLOAD_PAGE} (Download all), or mend history in settings.toml"
-        ) from None
-    except OSError as error:
-        raise HistoryError(f"cannot read {path}: {error.strerror or error}") from None
+        written = datetime(*member.date_time, tzinfo=zone)
+        return min(written.date(), written.replace(tzinfo=timezone.utc).astimezone(zone).date(), modified.date())
+    except (ValueError, OverflowError):
+        return modified.date()
+
+
+def _is_export_zip(path: Path, size: int) -> bool:
+    """Tell whether the end of a zip, where its directory is, names an export; nothing is unpacked."""
+    with path.open("rb") as file:
+        file.seek(max(0, size - _TAIL))
+        tail = file.read(_TAIL)
+    return b"PK\x05\x06" in tail and any(name in tail for name in _MEMBERS_IN_TAIL)
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether a file has stopped growing and ends where a line ends, or where a zip ends."""
+    try:
+        before = path.stat()
+        if abs(time.time() - before.st_mtime) < _STILL_WRITTEN:
+            time.sleep(0.1)
+            if path.stat().st_size != before.st_size:
+                return False
+        with path.open("rb") as file:
+            file.seek(max(0, before.st_size - _TAIL))
+            tail = file.read(_TAIL)
+    except OSError:
+        return False
+    if path.suffix.casefold() == ".zip":
+        return True
+    last = re.split(rb"[\r\n]\x00?", tail)[-1].strip(b"\0 ")
+    # Without a line end, a row is complete that ends in a quote or, unquoted, in a date of full length.
+    return not last or last.endswith(b'"') or bool(re.search(rb"\d[-./]\s?\d{2}(?:\d{2})?$", last))
+
+
+def _to_remember(reading: Reading) -> DateOrder | None:
+    """Return the order that a reading found; times of the account data, year first, say nothing about other exports."""
+    return None if reading.kind == "viewing activity" and reading.certain else reading.date_order

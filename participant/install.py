@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from participant.app import ledger_path, only_instance
-from participant.exports import find_exports
-from participant.ledger import open_ledger
-from participant.settings import TEMPLATE, read_settings
-from shared.errors import HistoryError, SettingsError
+from participant.app import ledger_path, only_instance, read_history_of
+from participant.ledger import Ledger, open_ledger
+from participant.settings import TEMPLATE, Settings, read_settings
+from shared.errors import NetflixTrendError, SettingsError
 from shared.files import write_if_changed
 from shared.install import write_run_script
 from shared.settings import read_toml, write_settings
@@ -44,12 +43,23 @@ def install_participant(
     settings = read_settings(path)
     with only_instance(workspace), open_ledger(ledger_path(workspace)) as ledger:
         ledger.note("withdrawn", "")
+        read = _read(settings, ledger)
         if take_over:
             folder = workspace.api_data(workspace.email)
             permit(folder, pattern=RELEASE_FILE, reader=workspace.datasite(coordinator).name)
             write_if_changed(folder / DEVICE_FILE, ledger.device.encode() + b"\n")
     write_run_script(workspace, PARTICIPANT_APP, "participant")
-    return f"installed in {path.parent}\n{_next(settings.history, coordinator, now)}"
+    end = IsoWeek.of(now.date()).end
+    return "\n".join(
+        [
+            f"installed in {path.parent}",
+            *read,
+            (
+                f"next: SyftBox starts the app by itself; the weeks already over are released as soon as the study of "
+                f"{coordinator} is here, and this week follows on {end:%A, %d %B} with an export made then or later"
+            ),
+        ]
+    )
 
 
 def withdraw_participant(workspace: Workspace) -> str:
@@ -78,13 +88,9 @@ def _absolute(text: str) -> str:
     return f"{name}={Path(path).expanduser().absolute()}"
 
 
-def _next(histories: Sequence[str], coordinator: str, now: datetime) -> str:
+def _read(settings: Settings, ledger: Ledger) -> list[str]:
+    """Return what the exports hold, in counts, or what to do where they cannot be read. For the terminal alone."""
     try:
-        find_exports(histories, Path.home())
-    except HistoryError as error:
-        return f"next: {error}"
-    end = IsoWeek.of(now.date()).end
-    return (
-        f"next: SyftBox starts the app by itself, and the weeks already over are released as soon as the study of "
-        f"{coordinator} is here; this week follows on {end:%A, %d %B} with an export made then or later"
-    )
+        return read_history_of(settings, ledger, Path.home()).report()
+    except NetflixTrendError as error:
+        return [f"first: {error}"]

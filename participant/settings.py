@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import tzlocal
 
 from participant.history import DATE_ORDERS, DateOrder
 from shared.errors import LimitReached, SettingsError
@@ -28,6 +31,12 @@ history = []
 # Empty: the app finds out, and asks you to say it here if the export does not show it.
 date_order = ""
 
+# Your time zone, like "Europe/Berlin": account data tells times in UTC. Empty: this machine's, as it was first found.
+timezone = ""
+
+# Account data also lists what was only looked into: shorter views are left out.
+shortest_view_seconds = 120
+
 # Your limits. A study beyond them is not joined.
 max_epsilon_per_week = 2.0
 max_epsilon_total = 52.0
@@ -43,6 +52,8 @@ class Settings:
     aggregator: str
     history: tuple[str, ...] = ()
     date_order: DateOrder | None = None
+    timezone: str = ""
+    shortest_view_seconds: int = 120
     max_epsilon_per_week: float = 2.0
     max_epsilon_total: float = 52.0
     units: tuple[Unit, ...] = ("show", "week")
@@ -89,11 +100,39 @@ def _settings(found: Mapping[str, Any]) -> Settings:
         aggregator=check_email(aggregator),
         history=_strings(found, "history", ()),
         date_order=order or None,
+        timezone=_zone(found.get("timezone", "")),
+        shortest_view_seconds=_seconds(found.get("shortest_view_seconds", 120)),
         max_epsilon_per_week=_positive(found, "max_epsilon_per_week", 2.0),
         max_epsilon_total=_positive(found, "max_epsilon_total", 52.0),
         units=_strings(found, "units", ("show", "week"), get_args(Unit)),
         trust=_strings(found, "trust", ("one-coordinator",), get_args(Trust)),
     )
+
+
+def local_zone() -> str:
+    """Return the name of this machine's time zone.
+
+    Raises: SettingsError if it does not say it.
+    """
+    try:
+        return _zone(tzlocal.get_localzone_name())
+    except (LookupError, OSError, SettingsError):
+        raise SettingsError('this machine does not name its time zone: set timezone = "..." in settings.toml') from None
+
+
+def _zone(name: object) -> str:
+    if name == "":
+        return ""
+    try:
+        return ZoneInfo(str(name)).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise wrong("timezone", name, 'the name of a time zone, like "Europe/Berlin", or empty') from None
+
+
+def _seconds(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise wrong("shortest_view_seconds", value, "a whole number of seconds")
+    return value
 
 
 def _positive(found: Mapping[str, Any], name: str, default: float) -> float:

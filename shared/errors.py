@@ -4,7 +4,8 @@ NetflixTrendError
 ├── WorkspaceError    no SyftBox workspace where one is needed, or one that cannot be used
 ├── SettingsError     settings.toml is missing, broken or says something impossible
 ├── HistoryError      no readable Netflix export
-│   └── DateOrderUnknown   the export does not show whether day or month comes first
+│   ├── DateOrderUnknown   the export does not show whether day or month comes first
+│   └── ProfileUnknown     the export holds several profiles, and none is named so
 ├── CatalogueError    a catalogue that is broken, unsound or not the study's
 ├── StudyError        terms that are broken, unsound or changed
 ├── LimitReached      a study asks for more privacy than the participant allows
@@ -62,6 +63,17 @@ class DateOrderUnknown(HistoryError):
     """The export does not show whether day or month comes first: the participant has to say."""
 
     exit_code = ExitCode.DATE_ORDER
+
+
+class ProfileUnknown(HistoryError):
+    """The export holds several profiles, and the participant has to say which one is theirs.
+
+    The message names the profiles there are, for the terminal; `log_safe` names none, for logs.
+    """
+
+    def __init__(self, message: str, *, log_safe: str) -> None:
+        super().__init__(message)
+        self.log_safe = log_safe
 
 
 class CatalogueError(NetflixTrendError):

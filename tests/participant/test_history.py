@@ -1,107 +1,153 @@
+"""What reading an export promises, whatever its form."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
 from datetime import date
-from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from participant.history import merge_exports, read_history
+from participant.history import DATE_ORDERS, Reading, merge_exports, read_history
+from participant.reduce import count_views
+from shared.catalogue import Show, format_catalogue, parse_catalogue
 from shared.errors import DateOrderUnknown, HistoryError
+from tests.strategies import ACCENTS, MADE, SEASONS, Form, View, exports, forms
 
-MADE = date(2024, 11, 26)
-HISTORIES = Path(__file__).parents[2].parent / "shared" / "histories"
-
-
-def export(*dates: str, header: str = "Title,Date") -> bytes:
-    return "\n".join([header, *(f'"Dark: Season 1: Secrets","{text}"' for text in dates), ""]).encode()
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@pytest.mark.parametrize(
-    ("dates", "order", "first"),
-    [
-        (("21/11/2024", "3/4/2024"), "day-first", date(2024, 11, 21)),
-        (("11/21/24", "3/4/24"), "month-first", date(2024, 11, 21)),
-        (("2024-11-21", "2024-04-03"), "year-first", date(2024, 11, 21)),
-        (("2020/05/27", "2020/05/26"), "year-first", date(2020, 5, 27)),
-        (("12.01.2024", "31.12.2023"), "day-first", date(2024, 1, 12)),
-        (("11-08-23", "28-06-23"), "day-first", date(2023, 8, 11)),
-        (("22/1/21", "2/1/21"), "day-first", date(2021, 1, 22)),
-    ],
-)
-def test_the_date_order_is_decided_once_for_the_whole_file(dates: tuple[str, str], order: str, first: date) -> None:
-    reading = read_history(export(*dates), MADE)
-    assert reading.date_order == order
-    assert reading.views["date"][0].date() == first
+def views_of(reading: Reading) -> Counter[View]:
+    pairs = zip(reading.views["title"], reading.views["date"], strict=True)
+    return Counter((title, day.date()) for title, day in pairs)
 
 
-def test_newest_first_decides_where_no_day_is_above_twelve() -> None:
-    days = [f"{day}/{month}/24" for month in range(10, 5, -1) for day in range(12, 0, -1)]
-    assert read_history(export(*days), MADE).date_order == "day-first"
+def refused_in_one_line(error: HistoryError, said: str = "") -> None:
+    """Check what a person is told."""
+    assert "\n" not in str(error)
+    assert len(str(error)) < 400
+    assert said in str(error)
 
 
-def test_a_file_that_does_not_show_its_order_is_not_guessed() -> None:
-    with pytest.raises(DateOrderUnknown, match="date_order") as caught:
-        read_history(export("3/4/21", "1/2/21"), MADE)
-    assert "\n" not in str(caught.value)
-    assert read_history(export("3/4/21", "1/2/21"), MADE, "month-first").views["date"][0].date() == date(2021, 3, 4)
+@QUICK
+@given(exports())
+def test_an_export_in_any_form_says_the_views_that_were_written(export: tuple[Form, list[View]]) -> None:
+    form, views = export
+    reading = read_history(form.write(views), MADE)
+    assert views_of(reading) == Counter(views)
+    assert reading.rows == len(views)
+    assert not reading.left_out
 
 
-def test_a_stated_order_that_the_file_contradicts_is_an_error() -> None:
-    with pytest.raises(HistoryError, match="do not fit"):
-        read_history(export("21/11/2024"), MADE, "month-first")
+@QUICK
+@given(exports(decided=False))
+def test_a_short_export_is_read_right_or_not_at_all(export: tuple[Form, list[View]]) -> None:
+    form, views = export
+    try:
+        reading = read_history(form.write(views), MADE)
+    except DateOrderUnknown as error:
+        refused_in_one_line(error, "date_order")
+        assert read_history(form.write(views), MADE, form.order).rows == len(views)
+    else:
+        assert views_of(reading) == Counter(views)
 
 
-def test_rows_that_are_no_view_are_counted_by_reason() -> None:
-    data = b"Date,Title\n2024-11-21,Dark\n2024-11-20,\n,Dark\n2024-11-19,Dark,extra\n2024-11-18," + b"x" * 501 + b"\n"
-    reading = read_history(data, MADE)
-    assert reading.rows == 5
-    assert len(reading.views) == 1
-    assert reading.left_out == {"no title": 1, "no date": 1, "not two cells": 1, "title too long": 1}
+@QUICK
+@given(exports(), st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_changes_no_view(export: tuple[Form, list[View]], shuffle: random.Random) -> None:
+    form, views = export
+    mixed = list(views)
+    shuffle.shuffle(mixed)
+    try:
+        reading = read_history(form.write(mixed), MADE)
+    except DateOrderUnknown:
+        return
+    assert views_of(reading) == Counter(views)
 
 
-def test_byte_order_marks_and_utf_16_are_read() -> None:
-    text = 'Title,Date\r\n"Élite: Temporada 1: Llegan","2024-11-21"\r\n'
-    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
-        assert read_history(text.encode(encoding), MADE).views["title"][0] == "Élite: Temporada 1: Llegan"
+@QUICK
+@given(forms(), st.sampled_from(sorted(SEASONS)), st.lists(st.dates(date(2015, 1, 1), MADE), min_size=30, max_size=60))
+def test_the_language_of_the_file_changes_no_count(form: Form, other: str, watched: list[date]) -> None:
+    catalogue = parse_catalogue(format_catalogue([Show("Plain", "series"), Show("Other", "series")]))
+    counts = []
+    for language in (form.language, other):
+        name = SEASONS[language].format(2)
+        views = [(f"Plain: {name}: {ACCENTS[language]}", day) for day in sorted(watched, reverse=True)]
+        written = Form(order=form.order, long_year=True, language=language, separator=form.separator)
+        counts.append(count_views(read_history(written.write(views), MADE, form.order).views, catalogue))
+    assert counts[0] == counts[1]
+    assert sum(size for week in counts[0].values() for size in week.values()) == len(watched)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\n\n",
-        b"<!doctype html><html></html>",
-        b"Name,Age\nAnn,30\n",
-        b"\xff\xfe\x00",
-        b"Title,Date\nDark,soon\n",
-        b"Title,Date\nDark,32/13/2024\n",
-        b"Title,Date\n\x00\x00,2024-11-21\n",
-        b"PK\x03\x04" + bytes(range(256)),
-        b'Title,Date\n"' + b"x" * 200_000,
-    ],
-    ids=range(10),
-)
-def test_what_is_no_export_gets_one_clear_line(data: bytes) -> None:
-    with pytest.raises(HistoryError) as caught:
-        read_history(data, MADE)
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 300
-
-
-def test_exports_of_one_profile_are_merged_so_that_no_view_counts_twice() -> None:
-    def views(*rows: tuple[str, str]) -> pd.DataFrame:
-        return pd.DataFrame({"title": [row[0] for row in rows], "date": pd.to_datetime([row[1] for row in rows])})
-
-    older = views(("Dark", "2024-11-01"), ("Dark", "2024-11-01"), ("Gone", "2024-10-01"))
-    newer = views(("New", "2024-11-20"), ("Dark", "2024-11-01"))
-    merged = merge_exports([older, newer])
-    assert merged.groupby("title").size().to_dict() == {"Dark": 2, "Gone": 1, "New": 1}
-
-
-@pytest.mark.skipif(not HISTORIES.is_dir(), reason="the folder of real exports is not here")
-def test_every_real_export_is_read_with_no_row_lost() -> None:
-    files = sorted(HISTORIES.glob("person_*.csv"))
-    assert len(files) == 28
-    for file in files:
-        reading = read_history(file.read_bytes(), date(2026, 11, 22))
+@settings(max_examples=150, deadline=2000)
+@given(st.binary(max_size=2000) | st.binary(max_size=400).map(lambda data: b"Title,Date\n" + data))
+def test_any_bytes_are_read_or_refused_in_one_line(data: bytes) -> None:
+    try:
+        reading = read_history(data, MADE)
+    except HistoryError as error:
+        refused_in_one_line(error)
+    else:
         assert len(reading.views) + reading.left_out.total() == reading.rows
-        assert len(reading.views) > 0.98 * reading.rows
+
+
+@settings(max_examples=150, deadline=2000)
+@given(exports(), st.data())
+def test_a_garbled_export_loses_no_row_silently(export: tuple[Form, list[View]], data: st.DataObject) -> None:
+    form, views = export
+    content = bytearray(form.write(views))
+    for _ in range(data.draw(st.integers(1, 5))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        reading = read_history(bytes(content), MADE)
+    except HistoryError as error:
+        refused_in_one_line(error)
+    else:
+        assert len(reading.views) + reading.left_out.total() == reading.rows
+
+
+@QUICK
+@given(exports(), st.data())
+def test_an_export_that_was_cut_off_is_refused_or_gives_its_first_rows(
+    export: tuple[Form, list[View]], data: st.DataObject
+) -> None:
+    form, views = export
+    content = form.write(views)
+    cut = data.draw(st.integers(1, len(content) - 1))
+    try:
+        reading = read_history(content[:cut], MADE)
+    except HistoryError:
+        return
+    assert not Counter(day for _, day in views_of(reading).elements()) - Counter(day for _, day in views)
+
+
+@pytest.mark.parametrize("order", DATE_ORDERS)
+def test_what_is_left_out_is_counted_by_its_reason(order: str) -> None:
+    form = Form(order=order, long_year=True, quoted=False)  # type: ignore[arg-type]
+    rows = [("Plain", date(2024, 1, day)) for day in range(31, 0, -1)] * 10
+    content = (
+        form.write(rows) + b",2024/01/01\nPlain,\nPlain,0001/01/01\n" + b"x" * 600 + b",2024/01/02\nonly a title\n"
+    )
+    if order == "year-first":
+        reading = read_history(content, MADE)
+        assert reading.left_out == {
+            "no title": 1, "no date": 1, "date impossible": 1, "title too long": 1, "not the cells of the header": 1,
+        }  # fmt: skip
+        assert len(reading.views) == len(rows)
+
+
+def test_a_title_of_a_million_characters_is_one_row_left_out() -> None:
+    rows = "".join(f'"Plain","{day}/1/2024"\n' for day in range(31, 0, -1))
+    content = f'Title,Date\n{rows}"{"x" * 1_000_000}","1/1/2024"\n'
+    reading = read_history(content.encode(), MADE)
+    assert reading.left_out == {"line too long": 1}
+    assert len(reading.views) == 31
+
+
+def test_merging_counts_no_view_twice_and_keeps_what_a_later_export_lacks() -> None:
+    first = pd.DataFrame({"title": ["A", "A", "B"], "date": pd.to_datetime(["2024-01-01"] * 3)})
+    second = pd.DataFrame({"title": ["A", "C"], "date": pd.to_datetime(["2024-01-01", "2024-01-02"])})
+    merged = merge_exports([first, second])
+    assert Counter(merged["title"]) == {"A": 2, "B": 1, "C": 1}
