@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +17,11 @@ import click
 
 from aggregator import app as steps
 from aggregator.collect import Accepted, collect
+from aggregator.commands_catalogue import catalogue_commands
 from aggregator.settings import TEMPLATE, read_settings
 from aggregator.terms import ensure_terms, publish_study
 from shared.commands import CONTEXT, carry_out, local_now, run_command
+from shared.errors import HistoryError
 from shared.install import write_run_script
 from shared.settings import write_settings
 from shared.study import MechanismName, Unit
@@ -130,6 +136,25 @@ def study_new(**terms: Any) -> None:
         published = publish_study(folder, stated)
     click.echo(published.to_json().decode().rstrip())
     click.echo("members join it by themselves if it is within their limits", err=True)
+
+
+def _catalogue() -> Path:
+    """Return the coordinator's catalogue, published by now."""
+    workspace = load_workspace(config_path())
+    ensure_terms(workspace.results(workspace.email))
+    return workspace.results(workspace.email) / "catalogue.csv"
+
+
+def _titles(history: Path) -> list[str]:
+    """Return the titles of an export, as the participant's command reads it: this side has no reader of its own."""
+    command = [sys.executable, "-m", "participant", "reduce", str(history), "--explain"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    if done.returncode:
+        raise HistoryError(done.stderr.strip().splitlines()[-1])
+    return [row["title"] for row in csv.DictReader(io.StringIO(done.stdout, newline=""))]
+
+
+cli.add_command(catalogue_commands(_catalogue, _titles))
 
 
 def _printable(datasite: str) -> str:
