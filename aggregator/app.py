@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime, time
+from collections.abc import Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +15,7 @@ from aggregator.results import Results, Week
 from aggregator.settings import read_settings
 from aggregator.store import Store, open_store
 from aggregator.terms import Terms, ensure_terms
-from shared.errors import NotYet
-from shared.files import locked, write_if_changed
+from shared.files import only_instance, write_if_changed
 from shared.week import IsoWeek, latest_closed, still_open, weeks_between
 from shared.workspace import AGGREGATOR_APP, EVERYTHING, Workspace, permit
 
@@ -31,55 +29,49 @@ def run(workspace: Workspace, now: datetime) -> str:
     """
     settings = read_settings(workspace.app(AGGREGATOR_APP) / "settings.toml")
     results_folder = workspace.results(workspace.email)
-    with only_instance(workspace), open_store(workspace.private(AGGREGATOR_APP) / STORE) as store:
+    private = workspace.private(AGGREGATOR_APP)
+    with only_instance(private), open_store(private / STORE) as store:
         permit(results_folder, pattern=EVERYTHING, reader="*")
         terms = ensure_terms(results_folder)
+        studies = store.remember(terms.published)
+        last = latest_closed(now.date())
+        first = store.first_week(last.plus(1 - terms.study.open_weeks))
         totals: Totals = {}
         rejected: Counter[str] = Counter()
         accepted = 0
-        for verdict in collect(workspace.datasites, terms.published, settings.counts, now):
+        for verdict in collect(workspace.datasites, studies, settings.counts, now):
             if isinstance(verdict, Rejected):
                 rejected[verdict.reason.value] += 1
             else:
                 accepted += 1
-                add(totals, verdict.releases)
-        results = Results(terms.study, terms.catalogue, _weeks(store, terms, totals, now.date()), rejected)
+                add(totals, (release for release in verdict.releases if first <= release.week <= last))
+        # A clock set back leaves no week: the first one is shown then, as it was.
+        weeks = weeks_between(first, last) or [first]
+        known = Terms(terms.study, studies, terms.catalogue)
+        results = Results(terms.study, terms.catalogue, _weeks(store, known, totals, weeks, now.date()), rejected)
         changed = _publish(results_folder, results, now)
     outcome = "published new results" if changed else "nothing new"
     return f"{outcome}: {accepted} datasites accepted, {rejected.total()} rejected; {_top_line(results)}"
 
 
-@contextlib.contextmanager
-def only_instance(workspace: Workspace) -> Iterator[None]:
-    """Hold this workspace's aggregator app for the block.
-
-    Raises: NotYet if another instance is at work.
-    """
-    with locked(workspace.private(AGGREGATOR_APP) / "lock") as mine:
-        if not mine:
-            raise NotYet("another instance of the aggregator app is at work in this workspace; this one steps aside")
-        yield
-
-
-def _weeks(store: Store, terms: Terms, totals: Totals, today: date) -> list[Week]:
-    """Return every closed week with its estimates, and make those final whose time for releases is over.
-
-    The first is the first one with enough participants: a stranger who claims old weeks makes no week.
-    """
-    last, study = latest_closed(today), terms.study
-    totals = {**totals, **store.final()}
-    enough = [week for week, added in totals.items() if week <= last and _participants(added) >= study.min_participants]
-    weeks = []
-    for week in weeks_between(min(enough, default=last), last):
-        added = totals.get(week, {})
-        final = not still_open(week, study.open_weeks, today)
-        if final:
-            store.finish(week, added)
+def _weeks(store: Store, terms: Terms, totals: Totals, weeks: list[IsoWeek], today: date) -> list[Week]:
+    """Return these weeks with their estimates, and make those final whose time for releases is over."""
+    final = store.final()
+    found = []
+    for week in weeks:
+        if week not in final and week.end <= today and not still_open(week, terms.study.open_weeks, today):
+            final[week] = totals.get(week, {})
+            store.finish(week, final[week])
+        added = final.get(week, totals.get(week, {}))
+        # A week is told under the weakest promise, and withheld under the strictest minimum, that a release of it had.
+        studies = [terms.published[study_id] for study_id in added] or [terms.study]
+        weakest = max(studies, key=lambda study: study.epsilon)
+        least = max(study.min_participants for study in studies)
         estimates = None
-        if _participants(added) >= study.min_participants:
+        if _participants(added) >= least:
             estimates = estimate(week, added, terms.published, len(terms.catalogue))
-        weeks.append(Week(week, _participants(added), final, estimates))
-    return weeks
+        found.append(Week(week, _participants(added), week in final, estimates, weakest, least))
+    return found
 
 
 def _participants(added: Mapping[str, Total]) -> int:
@@ -124,9 +116,3 @@ def watched_files(workspace: Workspace) -> list[str]:
     watched += [workspace.private(AGGREGATOR_APP) / STORE, *(folder / name for name in (*own, *results))]
     watched += [path for _, path in release_paths(workspace.datasites)]
     return [str(path) for path in watched]
-
-
-def next_change(now: datetime) -> datetime:
-    """Return when the calendar alone gives a pass something to do: the next Monday, where the coordinator is."""
-    monday = datetime.combine(IsoWeek.of(now.date()).end, time.min)
-    return monday.astimezone(now.tzinfo)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import click
 
@@ -19,13 +19,17 @@ from aggregator import app as steps
 from aggregator.collect import Accepted, collect
 from aggregator.commands_catalogue import catalogue_commands
 from aggregator.settings import TEMPLATE, read_settings
-from aggregator.terms import ensure_terms, publish_study
+from aggregator.terms import publish_study, read_terms
 from shared.commands import CONTEXT, carry_out, local_now, run_command
 from shared.errors import HistoryError
+from shared.files import only_instance
 from shared.install import write_run_script
 from shared.settings import write_settings
 from shared.study import MechanismName, Unit
+from shared.week import next_monday
 from shared.workspace import AGGREGATOR_APP, EVERYTHING, Workspace, config_path, load_workspace, permit
+
+PATIENCE: Final = 60.0  # seconds that a person waits for a pass to end
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class AggregatorApp:
 
     def next_change(self) -> float:
         """See runner.App."""
-        return steps.next_change(self.clock()).timestamp()
+        return next_monday(self.clock()).timestamp()
 
 
 def open_app() -> AggregatorApp:
@@ -90,7 +94,7 @@ def status(*, as_json: bool) -> None:
     """List the datasites whose releases count, and those whose do not, with the reason."""
     workspace = load_workspace(config_path())
     settings = read_settings(workspace.app(AGGREGATOR_APP) / "settings.toml")
-    terms = ensure_terms(workspace.results(workspace.email))
+    terms = read_terms(workspace.results(workspace.email))
     accepted: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
     for verdict in collect(workspace.datasites, terms.published, settings.counts, local_now()):
@@ -131,7 +135,7 @@ def study_new(**terms: Any) -> None:
     stated = {name: value for name, value in terms.items() if value is not None}
     if stated.get("unit", "week") != "week":
         stated.setdefault("max_shows_per_week", None)
-    with steps.only_instance(workspace):
+    with only_instance(workspace.private(AGGREGATOR_APP), PATIENCE):
         permit(folder, pattern=EVERYTHING, reader="*")
         published = publish_study(folder, stated)
     click.echo(published.to_json().decode().rstrip())
@@ -141,7 +145,7 @@ def study_new(**terms: Any) -> None:
 def _catalogue() -> Path:
     """Return the coordinator's catalogue, published by now."""
     workspace = load_workspace(config_path())
-    ensure_terms(workspace.results(workspace.email))
+    read_terms(workspace.results(workspace.email))
     return workspace.results(workspace.email) / "catalogue.csv"
 
 

@@ -28,6 +28,7 @@ class Reason(Enum):
     UNKNOWN_STUDY = "of a study that this coordinator has not published"
     WRONG_CELLS = "cells that the study's mechanism cannot produce"
     FUTURE_WEEK = "a week that is not over"
+    TOO_MANY_WEEKS = "more weeks than any study keeps"
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,13 @@ class Rejected:
 
 
 def release_paths(datasites: Path) -> Iterator[tuple[str, Path]]:
-    """Return each datasite's e-mail as its folder spells it and where its release file would be, sorted."""
+    """Return each datasite's e-mail as its folder spells it and where its release file would be, sorted.
+
+    Of one address in several cases, the one in lower case comes first.
+    """
     if datasites.is_dir():
-        for name in sorted(entry.name for entry in os.scandir(datasites) if entry.is_dir(follow_symlinks=False)):
+        names = [entry.name for entry in os.scandir(datasites) if entry.is_dir(follow_symlinks=False)]
+        for name in sorted(names, key=lambda name: (name.lower(), name != name.lower(), name)):
             yield name, datasites / name / "api_data" / PARTICIPANT_APP / RELEASE_FILE
 
 
@@ -69,7 +74,6 @@ def collect(
         if datasite in seen:
             yield Rejected(name, Reason.TWICE)
             continue
-        seen.add(datasite)
         if not counts(datasite):
             yield Rejected(name, Reason.NOT_A_MEMBER)
             continue
@@ -79,15 +83,23 @@ def collect(
             yield Rejected(name, Reason.UNREADABLE)
             continue
         verdict = examine(data, studies, lambda week: week.end <= first_to_end)
-        yield Rejected(name, verdict) if isinstance(verdict, Reason) else Accepted(name, verdict)
+        if isinstance(verdict, Reason):
+            yield Rejected(name, verdict)
+        else:
+            seen.add(datasite)
+            yield Accepted(name, verdict)
 
 
-def examine(data: bytes, studies: Mapping[str, Study], over: Callable[[IsoWeek], bool]) -> tuple[Release, ...] | Reason:
+def examine(  # noqa: PLR0911  # one return for each reason
+    data: bytes, studies: Mapping[str, Study], over: Callable[[IsoWeek], bool]
+) -> tuple[Release, ...] | Reason:
     """Return the releases in a file, or why the whole file does not count."""
     try:
         records = decode_records(data)
     except ReleaseError:
         return Reason.NO_RELEASE
+    if len(records) > max((study.weeks for study in studies.values()), default=0):
+        return Reason.TOO_MANY_WEEKS
     releases = []
     for record in records:
         study = studies.get(record["study"].decode())

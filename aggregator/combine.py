@@ -57,9 +57,17 @@ class Estimates:
 
     @cached_property
     def rank(self) -> npt.NDArray[np.int64]:
-        """Each show's rank by estimate, 1 the highest; equal estimates share the better rank."""
-        ranked: npt.NDArray[np.int64] = stats.rankdata(-self.estimate, method="min").astype(np.int64)
-        return ranked
+        """Each show's rank by estimate, 1 the highest; equal estimates share the better rank.
+
+        Shows that nobody counted are ranked behind all others.
+        """
+        ranks: npt.NDArray[np.int64] = stats.rankdata(-self.ranked, method="min").astype(np.int64)
+        return ranks
+
+    @cached_property
+    def ranked(self) -> npt.NDArray[np.float64]:
+        """The estimates, minus infinity where nobody counted the show: there is no figure then."""
+        return np.where(self.counted > 0, self.estimate, -np.inf)
 
 
 def add(totals: Totals, releases: Iterable[Release]) -> None:

@@ -47,8 +47,12 @@ class Trend:
 
 
 def leading(week: Estimates, number: int = CHART) -> list[int]:
-    """Return the rows of the highest estimates, first the highest; of equals, the better known first."""
-    return [int(row) for row in np.argsort(-week.estimate, kind="stable")[:number]]
+    """Return the rows of the highest estimates, first the highest; of equals, the better known first.
+
+    Only of shows that somebody counted.
+    """
+    rows = np.argsort(-week.ranked, kind="stable")[:number]
+    return [int(row) for row in rows if week.counted[row]]
 
 
 def most_common(week: Estimates) -> Top:

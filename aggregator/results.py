@@ -34,6 +34,9 @@ class Week:
     participants: int
     final: bool
     estimates: Estimates | None
+    study: Study
+    """Of the studies that its releases were made under, the one that promised least."""
+    min_participants: int
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Results:
     def top_of(self, week: Week) -> Document:
         """Return the document of one week: its most common show, how sure that is, and the ten leading shows."""
         document = {
-            **self._head(TOP_SCHEMA),
+            **self._head(TOP_SCHEMA, week.study),
             "week": str(week.week),
             "from": week.week.first_day.isoformat(),
             "to": week.week.last_day.isoformat(),
@@ -83,8 +86,7 @@ class Results:
             "ranking": [],
         }
         if week.estimates is None:
-            least = self.study.min_participants
-            document["reason"] = f"{week.participants} of at least {least} participants"
+            document["reason"] = f"{week.participants} of at least {week.min_participants} participants"
             return document
         top = most_common(week.estimates)
         figures = self._figures(week.estimates, top.row)
@@ -114,11 +116,13 @@ class Results:
                     "direction": trend.direction if trend else None,
                     "weeks_on_chart": number,
                     "peak_rank": peak,
-                    "weeks": [{"week": str(week.week), **self._figures(week, row)} for week in published],
+                    "weeks": [
+                        {"week": str(week.week), **self._figures(week, row)} for week in published if week.counted[row]
+                    ],
                 }
             )
         return {
-            **self._head(TRENDS_SCHEMA),
+            **self._head(TRENDS_SCHEMA, max((week.study for week in self.weeks), key=lambda study: study.epsilon)),
             "chart": CHART,
             "weeks": [
                 {
@@ -145,9 +149,9 @@ class Results:
                 writer.writerow([week["week"], participants[week["week"]], _cell(show["show"]), show["kind"], *figures])
         return text.getvalue()
 
-    def _head(self, schema: str) -> Document:
+    @staticmethod
+    def _head(schema: str, study: Study) -> Document:
         """Return what every result begins with: schema, study and privacy terms, in figures and in words."""
-        study = self.study
         return {
             "schema": schema,
             "generated_at": None,

@@ -14,6 +14,7 @@ import numpy as np
 from aggregator.combine import Total, Totals
 from shared.errors import LedgerError
 from shared.files import make_folder
+from shared.study import Study, parse_study
 from shared.week import IsoWeek
 
 VERSION: Final = 1
@@ -21,6 +22,8 @@ VERSION: Final = 1
 _SCHEMA: Final = f"""
 BEGIN IMMEDIATE;
 PRAGMA user_version = {VERSION};
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE studies (id TEXT PRIMARY KEY, terms BLOB NOT NULL) STRICT;
 CREATE TABLE final_weeks (week INTEGER PRIMARY KEY) STRICT;
 CREATE TABLE final_totals (
     week INTEGER NOT NULL REFERENCES final_weeks (week),
@@ -38,6 +41,19 @@ class Store:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+
+    def first_week(self, proposed: IsoWeek) -> IsoWeek:
+        """Return the first week that can have been released to this coordinator: as proposed at the first call."""
+        self._connection.execute("INSERT OR IGNORE INTO facts VALUES ('first_week', ?)", (str(proposed),))
+        ((text,),) = self._connection.execute("SELECT value FROM facts WHERE name = 'first_week'")
+        return IsoWeek.parse(text)
+
+    def remember(self, studies: Mapping[str, Study]) -> dict[str, Study]:
+        """Keep these studies, and return all that were ever kept: their releases stay summable."""
+        rows = [(study.id, study.to_json()) for study in studies.values()]
+        self._connection.executemany("INSERT OR IGNORE INTO studies VALUES (?, ?)", rows)
+        kept = self._connection.execute("SELECT id, terms FROM studies")
+        return {study_id: parse_study(terms) for study_id, terms in kept}
 
     def final(self) -> Totals:
         """Return the totals of all final weeks, also of those without any release."""

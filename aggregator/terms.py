@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 from shared import catalogue as catalogues
 from shared import study as studies
 from shared.catalogue import Catalogue, bundled_catalogue, parse_catalogue
-from shared.errors import StudyError
+from shared.errors import NotYet, StudyError
 from shared.files import read_regular_file, write_if_changed
 from shared.study import Study, parse_study
+
+_STUDY_FILE = re.compile(r"[0-9a-f]{64}\.json")
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,26 @@ def ensure_terms(results: Path) -> Terms:
     """
     if not (results / "study.json").exists():
         publish_study(results, {})
+    terms = read_terms(results)
+    write_if_changed(results / "studies" / f"{terms.study.id}.json", terms.study.to_json())
+    return terms
+
+
+def read_terms(results: Path) -> Terms:
+    """Return the terms in the coordinator's public folder.
+
+    Raises: NotYet if nothing is published, StudyError or CatalogueError if what is there was altered.
+    """
+    if not (results / "study.json").exists():
+        raise NotYet(
+            "no study is published yet: SyftBox starts the app by itself, or call netflix-trend-aggregator run"
+        )
     study = parse_study(_read(results / "study.json", studies.MAX_BYTES))
     published = {study.id: study}
     for path in sorted((results / "studies").glob("*.json")):
-        earlier = parse_study(_read(path, studies.MAX_BYTES))
-        published[earlier.id] = earlier
+        if _STUDY_FILE.fullmatch(path.name):  # others are not ours: a client may leave a copy of a conflict there
+            earlier = parse_study(_read(path, studies.MAX_BYTES))
+            published[earlier.id] = earlier
     data = _read(results / "catalogue.csv", catalogues.MAX_BYTES)
     for each in published.values():
         each.catalogue(data)  # raises if a row was changed: rows are appended only
@@ -62,6 +80,11 @@ def publish_study(results: Path, terms: Mapping[str, Any]) -> Study:
         study = dataclasses.replace(before, **counted, **terms)
         if study == before:
             return before
+        if study.open_weeks > before.open_weeks:
+            raise StudyError(
+                f"open_weeks {study.open_weeks} is more than the {before.open_weeks} of the study before: weeks that "
+                f"are final would take releases again, at their members' cost"
+            )
         study = dataclasses.replace(study, predecessor=before.id)
     else:
         study = Study(**counted, **terms)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final, cast
 from zoneinfo import ZoneInfo
@@ -17,20 +16,23 @@ from participant.exports import History, export_files, find_exports, read_export
 from participant.full_history import full_history_files, keep_full_history
 from participant.history import DOWNLOAD_PAGE, DateOrder
 from participant.ledger import REDUCED, Draw, Ledger, open_ledger
-from participant.publish import payload_of, release_file, unknown_draws
+from participant.publish import Found, examine_published, payload_of, release_file
 from participant.reduce import Counts, count_views
 from participant.settings import Settings, local_zone, read_settings
-from participant.terms import Terms, published_studies, read_terms
+from participant.terms import published_studies, read_terms
+from shared.catalogue import Catalogue
 from shared.errors import (
     DeviceElsewhere,
+    FilesError,
     HistoryError,
     LimitReached,
     NetflixTrendError,
     NotYet,
     ProfileUnknown,
+    SettingsError,
     WorkspaceError,
 )
-from shared.files import locked, read_regular_file, write_if_changed
+from shared.files import only_instance, read_regular_file, write_if_changed
 from shared.mechanism import mechanism_of
 from shared.study import MAX_RELEASE_BYTES, Study
 from shared.week import IsoWeek, latest_closed, still_open
@@ -39,6 +41,8 @@ from shared.workspace import DEVICE_FILE, PARTICIPANT_APP, RELEASE_FILE, Workspa
 LEDGER: Final = "ledger.sqlite"
 DATE_ORDER: Final = "date_order"  # facts that the ledger keeps
 TIME_ZONE: Final = "time_zone"
+COORDINATOR: Final = "coordinator"
+WITHDRAWN: Final = "withdrawn"
 WARN_WEEKS: Final = 8  # so many weeks before the limit is reached, the app says so
 
 
@@ -53,30 +57,27 @@ class Pass:
 def run(workspace: Workspace, now: datetime, home: Path) -> Pass:
     """Release every week that is due, and make the datasite hold what the ledger says. Repeating it changes nothing.
 
-    `now` carries the participant's time zone; `home` is where Downloads is.
+    `now` carries a time zone; `home` is where Downloads is.
 
     Raises: NetflixTrendError: the last good release stays in place.
     """
     settings = read_settings(workspace.app(PARTICIPANT_APP) / "settings.toml")
-    with only_instance(workspace), open_ledger(ledger_path(workspace)) as ledger:
-        check_part(workspace, ledger)
-        notes = _adopt_published(workspace, ledger, settings.aggregator, now)
-        _publish(workspace, ledger, settings.aggregator)
-        terms = read_terms(workspace, settings.aggregator)
-        settings.check_limits(terms.study)
+    with only_instance(workspace.private(PARTICIPANT_APP)), open_ledger(ledger_path(workspace)) as ledger:
+        now = now.astimezone(time_zone(settings, ledger))
+        check_part(workspace, settings, ledger)
+        notes = _publish(workspace, ledger, settings.aggregator, now)
+        study, catalogue = read_terms(workspace, settings.aggregator)
+        settings.check_limits(study)
         try:
             history = read_history_of(settings, ledger, home)
         except ProfileUnknown as error:
             raise HistoryError(error.log_safe) from None
-        now = now.astimezone(time_zone(settings, ledger))
         keep_full_history(workspace, history.views)
         try:
-            released = _release_due(ledger, settings, terms, history, now)
+            released = _release_due(ledger, settings, study, catalogue, history, now)
         finally:  # what was drawn before a limit stopped it is published
-            _publish(workspace, ledger, settings.aggregator)
-        return Pass(
-            "; ".join([*notes, _summary(ledger, settings, terms.study, history, released, now.date())]), released
-        )
+            notes += _publish(workspace, ledger, settings.aggregator, now)
+        return Pass("; ".join([*notes, _summary(ledger, settings, study, history, released, now.date())]), released)
 
 
 def read_history_of(settings: Settings, ledger: Ledger, home: Path) -> History:
@@ -113,60 +114,113 @@ def ledger_path(workspace: Workspace) -> Path:
     return workspace.private(PARTICIPANT_APP) / LEDGER
 
 
-@contextlib.contextmanager
-def only_instance(workspace: Workspace) -> Iterator[None]:
-    """Hold this workspace's participant app for the block.
+def check_part(workspace: Workspace, settings: Settings, ledger: Ledger) -> None:
+    """Stop unless this machine is the one that draws, for the coordinator of `install`, and its owner takes part.
 
-    Raises: NotYet if another instance is at work.
+    Raises: NotYet after a withdrawal, whose removal is finished if it was interrupted or undone; DeviceElsewhere if the
+    datasite carries another device's identifier; SettingsError if the coordinator was changed by hand.
     """
-    with locked(workspace.private(PARTICIPANT_APP) / "lock") as mine:
-        if not mine:
-            raise NotYet("another instance of the participant app is at work in this workspace; this one steps aside")
-        yield
-
-
-def check_part(workspace: Workspace, ledger: Ledger) -> None:
-    """Stop unless this machine is the one that draws, and its owner takes part.
-
-    Raises: DeviceElsewhere if the datasite carries another device's identifier, NotYet after a withdrawal.
-    """
-    if ledger.fact("withdrawn"):
+    if ledger.fact(WITHDRAWN):
+        remove_published(workspace, ledger)
         raise NotYet(
             "you have withdrawn: nothing is published; run netflix-trend-participant install to take part again"
         )
-    path = workspace.api_data(workspace.email) / DEVICE_FILE
-    try:
-        device = read_regular_file(path, 1000).decode("ascii", "replace").strip()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise WorkspaceError(f"cannot read {path}: {error.strerror or error}; remove it") from None
-    if device != ledger.device:
+    installed_for = ledger.fact(COORDINATOR)
+    if not settings.aggregator:
+        raise SettingsError(
+            "settings.toml: aggregator is empty; run netflix-trend-participant install --aggregator EMAIL"
+        )
+    if installed_for and settings.aggregator != installed_for:
+        raise SettingsError(
+            f"settings.toml: aggregator was changed from {installed_for} by hand; run netflix-trend-participant "
+            f"withdraw, then install --aggregator {settings.aggregator}"
+        )
+    device = published_device(workspace)
+    if device not in {"", ledger.device}:
         raise DeviceElsewhere(
-            "another device of yours publishes already; this one steps aside. To make this one the device that "
-            "publishes, run netflix-trend-participant install --take-over"
+            "another device of yours publishes already, or has withdrawn; this one steps aside. To make this one the "
+            "device that publishes, run netflix-trend-participant install --take-over"
         )
 
 
+def published_device(workspace: Workspace) -> str:
+    """Return what `device` in the datasite says: an identifier, one with the mark of a withdrawal, or nothing."""
+    path = workspace.api_data(workspace.email) / DEVICE_FILE
+    try:
+        return read_regular_file(path, 1000).decode("ascii", "replace").strip()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise WorkspaceError(f"cannot read {path}: {error.strerror or error}; remove it") from None
+
+
+def remove_published(workspace: Workspace, ledger: Ledger) -> None:
+    """Take the release file away, and leave the mark that makes the member's other devices step aside."""
+    folder = workspace.api_data(workspace.email)
+    try:
+        (folder / RELEASE_FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise FilesError(f"cannot remove {folder / RELEASE_FILE}: {error.strerror}; mend the permissions") from None
+    if ledger.weeks() or ledger.blocked:
+        write_if_changed(folder / DEVICE_FILE, f"{ledger.device} {WITHDRAWN}\n".encode())
+
+
+def take_stock(workspace: Workspace, ledger: Ledger, coordinator: str, now: datetime) -> list[str]:
+    """Before this machine takes over or takes back: adopt what is published, and draw nothing that may have been drawn.
+
+    Where another device has published and its file is not here, or cannot be read in full, every week that is over by
+    now may have been drawn: none of them is drawn here any more. Returns what it did, for the terminal.
+    """
+    device = published_device(workspace)
+    path = workspace.api_data(workspace.email) / RELEASE_FILE
+    try:
+        found = _examine(workspace, ledger, coordinator, now, read_regular_file(path, MAX_RELEASE_BYTES))
+    except OSError:
+        found = None
+    notes = _record_adopted(workspace, ledger, coordinator, now, found) if found else []
+    elsewhere = device.split(" ")[0] not in {"", ledger.device}
+    if (found is None and elsewhere) or (found and found.unreadable):
+        ledger.block(latest_closed(now.date()))
+        notes.append(f"nothing is drawn up to {ledger.blocked}: another device of yours may have released it")
+    return notes
+
+
 def _adopt_published(workspace: Workspace, ledger: Ledger, coordinator: str, now: datetime) -> list[str]:
-    """Record what is published in the member's name and not in the ledger; return warnings."""
+    """Record what is published in the member's name and not in the ledger; return warnings.
+
+    Raises: NotYet if it names a study that has not arrived: nothing may be drawn, and nothing written, before.
+    """
     path = workspace.api_data(workspace.email) / RELEASE_FILE
     try:
         data = read_regular_file(path, MAX_RELEASE_BYTES)
     except OSError:
         return []
-    studies = _studies_of(workspace, ledger, coordinator)
-    found = unknown_draws(data, ledger.draws(), studies, coordinator)
+    found = _examine(workspace, ledger, coordinator, now, data)
     if found is None:
         return ["warning: the published file was damaged and is restored from the ledger"]
-    for draw in found:
+    if found.unreadable:
+        raise NotYet(
+            f"waiting for the studies of {coordinator}: the file that you have published names one that is not here. "
+            f"If this lasts, run netflix-trend-participant install --take-over to go on without it"
+        )
+    return _record_adopted(workspace, ledger, coordinator, now, found)
+
+
+def _record_adopted(workspace: Workspace, ledger: Ledger, coordinator: str, now: datetime, found: Found) -> list[str]:
+    studies = _studies_of(workspace, ledger, coordinator)
+    for draw in found.draws:
         ledger.record(draw, studies[draw.study], now)
-    weeks = ", ".join(str(draw.week) for draw in found)
-    return [f"warning: kept and charged what was published elsewhere for {weeks}"] if found else []
+    number = len(found.draws)
+    return [f"warning: kept and charged {number} weeks that were published elsewhere"] if number else []
+
+
+def _examine(workspace: Workspace, ledger: Ledger, coordinator: str, now: datetime, data: bytes) -> Found | None:
+    studies = _studies_of(workspace, ledger, coordinator)
+    return examine_published(data, ledger.draws(), studies, coordinator, now.date())
 
 
 def _release_due(
-    ledger: Ledger, settings: Settings, terms: Terms, history: History, now: datetime
+    ledger: Ledger, settings: Settings, study: Study, catalogue: Catalogue, history: History, now: datetime
 ) -> tuple[IsoWeek, ...]:
     """Draw and record every week that is closed, open for releases, covered by the export and not drawn yet.
 
@@ -174,12 +228,12 @@ def _release_due(
 
     Raises: LimitReached at the participant's total, after recording what is within it.
     """
-    study, mechanism = terms.study, mechanism_of(terms.study)
+    mechanism = mechanism_of(study)
     due = due_weeks(ledger, study, history.made, now.date())
     counts: Counts = {}
     if due:
         recent = history.views[history.views["date"] >= pd.Timestamp(due[0].first_day)]
-        counts = count_views(recent, terms.catalogue)
+        counts = count_views(recent, catalogue)
     for week in due:
         if ledger.spent() + study.epsilon > settings.max_epsilon_total * (1 + 1e-12):
             raise LimitReached(
@@ -199,19 +253,28 @@ def due_weeks(ledger: Ledger, study: Study, covered_until: date, today: date) ->
     return [
         week
         for week in recent
-        if still_open(week, study.open_weeks, today) and week.end <= covered_until and week not in drawn
+        if still_open(week, study.open_weeks, today)
+        and week.end <= covered_until
+        and week not in drawn
+        and not (ledger.blocked and week <= ledger.blocked)
     ]
 
 
-def _publish(workspace: Workspace, ledger: Ledger, coordinator: str) -> None:
-    """Make the datasite hold what the ledger says, readable by the coordinator alone; touch nothing that does."""
+def _publish(workspace: Workspace, ledger: Ledger, coordinator: str, now: datetime) -> list[str]:
+    """Make the datasite hold what the ledger says, readable by the coordinator alone; touch nothing that does.
+
+    What has arrived there meanwhile is adopted first; the warnings about it are returned.
+    """
+    if published_device(workspace) not in {"", ledger.device}:
+        raise DeviceElsewhere("another device of yours has begun to publish; this one steps aside")
+    notes = _adopt_published(workspace, ledger, coordinator, now)
     data = release_file(ledger.draws(), _studies_of(workspace, ledger, coordinator))
-    if data is None:
-        return
-    folder = workspace.api_data(workspace.email)
-    permit(folder, pattern=RELEASE_FILE, reader=workspace.datasite(coordinator).name)
-    write_if_changed(folder / DEVICE_FILE, ledger.device.encode() + b"\n")
-    write_if_changed(folder / RELEASE_FILE, data)
+    if data is not None:
+        folder = workspace.api_data(workspace.email)
+        permit(folder, pattern=RELEASE_FILE, reader=workspace.datasite(coordinator).name)
+        write_if_changed(folder / DEVICE_FILE, ledger.device.encode() + b"\n")
+        write_if_changed(folder / RELEASE_FILE, data)
+    return notes
 
 
 def _studies_of(workspace: Workspace, ledger: Ledger, coordinator: str) -> dict[str, Study]:
@@ -228,7 +291,7 @@ def _summary(
     spent = ledger.spent()
     done = f"released {', '.join(map(str, released))}" if released else "nothing new to release"
     line = f"{done}; {len(ledger.weeks())} weeks in all, epsilon {spent:g} of your limit {settings.max_epsilon_total:g}"
-    left = int((settings.max_epsilon_total - spent) / study.epsilon + 1e-9)
+    left = max(0, int((settings.max_epsilon_total - spent) / study.epsilon + 1e-9))
     if left <= WARN_WEEKS:
         line += f" (enough for {left} more weeks; max_epsilon_total in settings.toml is the limit)"
     if not history.covers(latest_closed(today)):
@@ -249,9 +312,3 @@ def watched_files(workspace: Workspace, home: Path) -> list[str]:
         watched += [results / "study.json", results / "catalogue.csv", results / "studies"]
         watched += export_files(settings.history, home)
     return [str(path) for path in watched]
-
-
-def next_change(now: datetime) -> datetime:
-    """Return when the calendar alone gives a pass something to do: the next Monday, where the participant is."""
-    monday = datetime.combine(IsoWeek.of(now.date()).end, time.min)
-    return monday.replace(tzinfo=now.tzinfo) if now.tzinfo is None else monday.astimezone(now.tzinfo)

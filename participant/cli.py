@@ -20,6 +20,7 @@ from participant.settings import local_zone, read_settings
 from participant.tables import count_shows, explain_views, format_table
 from shared.catalogue import bundled_catalogue, parse_catalogue
 from shared.commands import CONTEXT, carry_out, local_now, run_command
+from shared.week import next_monday
 from shared.workspace import PARTICIPANT_APP, RELEASE_FILE, Workspace, config_path, load_workspace
 
 
@@ -46,7 +47,7 @@ class ParticipantApp:
 
     def next_change(self) -> float:
         """See runner.App."""
-        return steps.next_change(self.clock()).timestamp()
+        return next_monday(self.clock()).timestamp()
 
 
 def open_app() -> ParticipantApp:
@@ -117,7 +118,7 @@ def status(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
-    click.echo(f"{workspace.email}, coordinator {settings.aggregator}")
+    click.echo(f"{workspace.email}, " + (f"coordinator {settings.aggregator}" if settings.aggregator else "withdrawn"))
     for week in weeks:
         click.echo(f"  {week['week']}  epsilon {week['epsilon']:g} per {week['unit']}  study {str(week['study'])[:8]}")
     click.echo(
@@ -129,7 +130,7 @@ def status(*, as_json: bool) -> None:
 @cli.command()
 def withdraw() -> None:
     """Take back everything published. The ledger stays; nothing is published again until install."""
-    click.echo(withdraw_participant(load_workspace(config_path())))
+    click.echo(withdraw_participant(load_workspace(config_path()), local_now()))
 
 
 @cli.command()

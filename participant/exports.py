@@ -100,14 +100,19 @@ class History:
 def parse_source(text: str) -> Source:
     """Return what `--history [NAME=]PATH` says; a path that is there as it stands is no `NAME=PATH`.
 
+    Raises: HistoryError for what can be no path.
+
     >>> parse_source("Anna=anna.csv")
     Source(path=PosixPath('anna.csv'), profile='Anna')
     """
     name, separator, path = text.partition("=")
-    whole = Path(text).expanduser()
-    if not separator or not name.strip() or not path or whole.exists():
-        return Source(whole)
-    return Source(Path(path).expanduser(), name.strip())
+    try:
+        whole = Path(text).expanduser()
+        if not separator or not name.strip() or not path or whole.exists():
+            return Source(whole)
+        return Source(Path(path).expanduser(), name.strip())
+    except (RuntimeError, ValueError, OSError) as error:
+        raise HistoryError(f"history {text[:80]!r} names no file: {error}; mend it in settings.toml") from None
 
 
 def find_exports(stated: Sequence[str], home: Path) -> list[Source]:
@@ -130,8 +135,11 @@ def export_files(stated: Sequence[str], home: Path) -> list[Path]:
     """Return every place where an export may appear or change."""
     if stated:
         return [parse_source(text).path for text in stated]
-    newest = find_newest(home / "Downloads")
-    return [home / "Downloads", *([newest] if newest else [])]
+    downloads = home / "Downloads"
+    try:
+        return [downloads, *(path for path in downloads.iterdir() if _may_be_export(path.name.casefold()))]
+    except OSError:
+        return [downloads]
 
 
 def find_newest(downloads: Path) -> Path | None:
@@ -154,7 +162,7 @@ def find_newest(downloads: Path) -> Path | None:
             status = entry.stat()
             if not entry.is_file() or not 0 < status.st_size <= MAX_BYTES:
                 continue
-            if _EXPORT.fullmatch(name) or (name.endswith(".zip") and _is_export_zip(entry, status.st_size)):
+            if _EXPORT.fullmatch(name) or (_may_be_export(name) and _is_export_zip(entry, status.st_size)):
                 found.append((status.st_mtime, entry))
         except OSError:
             continue
@@ -210,8 +218,12 @@ def open_export(path: Path, zone: tzinfo) -> tuple[bytes, date]:
     """
     try:
         real = path.resolve(strict=True)
-        modified = datetime.fromtimestamp(real.stat().st_mtime, zone)
+        before = real.stat()
+        modified = datetime.fromtimestamp(before.st_mtime, zone)
         data = read_regular_file(real, MAX_BYTES)
+        after = real.stat()
+        if (before.st_mtime_ns, before.st_size, before.st_ino) != (after.st_mtime_ns, after.st_size, after.st_ino):
+            raise HistoryError(f"{path.name} changed while it was read; try again when it is complete")
     except (OSError, ValueError, OverflowError, RuntimeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise HistoryError(f"cannot read {path}: {reason}; name a Netflix export that can be read") from None
@@ -282,6 +294,10 @@ def _member_day(member: zipfile.ZipInfo, modified: datetime, zone: tzinfo) -> da
         return min(written.date(), written.replace(tzinfo=timezone.utc).astimezone(zone).date(), modified.date())
     except (ValueError, OverflowError):
         return modified.date()
+
+
+def _may_be_export(name: str) -> bool:
+    return bool(_EXPORT.fullmatch(name)) or name.endswith(".zip")
 
 
 def _is_export_zip(path: Path, size: int) -> bool:

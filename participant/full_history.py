@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from shared.errors import FilesError
 from shared.files import make_folder, write_atomically
 from shared.workspace import Workspace
 
@@ -31,8 +32,11 @@ def keep_full_history(workspace: Workspace, views: pd.DataFrame) -> None:
         write_atomically(target, buffer.getvalue(), private=True)
     if not (link.is_symlink() and link.readlink() == target):
         make_folder(link.parent)
-        link.unlink(missing_ok=True)
-        link.symlink_to(target)
+        try:
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+        except OSError as error:
+            raise FilesError(f"cannot link {link}: {error.strerror}; mend what is in its place") from error
 
 
 def full_history_files(workspace: Workspace) -> tuple[Path, Path]:

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
-from participant.app import ledger_path, only_instance, read_history_of
+from participant.app import (
+    COORDINATOR,
+    WITHDRAWN,
+    ledger_path,
+    published_device,
+    read_history_of,
+    remove_published,
+    take_stock,
+)
 from participant.ledger import Ledger, open_ledger
 from participant.settings import TEMPLATE, Settings, read_settings
 from shared.errors import NetflixTrendError, SettingsError
-from shared.files import write_if_changed
+from shared.files import only_instance, write_if_changed
 from shared.install import write_run_script
 from shared.settings import read_toml, write_settings
 from shared.week import IsoWeek
 from shared.workspace import DEVICE_FILE, PARTICIPANT_APP, RELEASE_FILE, Workspace, check_email, permit
+
+PATIENCE: Final = 60.0  # seconds that a person waits for a pass to end
 
 
 def install_participant(
@@ -27,32 +38,40 @@ def install_participant(
     Raises: SettingsError if there is no coordinator, or another one than before; LedgerError.
     """
     path = workspace.app(PARTICIPANT_APP) / "settings.toml"
-    before = str(read_toml(path, "").get("aggregator", "")) if path.exists() else ""
-    coordinator = check_email(aggregator or before) if aggregator or before else ""
-    if not coordinator:
-        raise SettingsError("name the coordinator: netflix-trend-participant install --aggregator EMAIL")
-    if before and coordinator != before.lower():
-        raise SettingsError(
-            f"this app takes part with {before}; to change to {coordinator}, first take back what is published: "
-            f"netflix-trend-participant withdraw"
-        )
-    changes: dict[str, object] = {"aggregator": coordinator}
-    if histories:
-        changes["history"] = [_absolute(text) for text in histories]
-    write_settings(path, TEMPLATE, changes)
-    settings = read_settings(path)
-    with only_instance(workspace), open_ledger(ledger_path(workspace)) as ledger:
-        ledger.note("withdrawn", "")
-        read = _read(settings, ledger)
-        if take_over:
+    with (
+        only_instance(workspace.private(PARTICIPANT_APP), PATIENCE),
+        open_ledger(ledger_path(workspace)) as ledger,
+    ):
+        before = str(read_toml(path, "").get("aggregator", "")) if path.exists() else ""
+        before = ledger.fact(COORDINATOR) or before.lower()
+        coordinator = check_email(aggregator or before) if aggregator or before else ""
+        if not coordinator:
+            raise SettingsError("name the coordinator: netflix-trend-participant install --aggregator EMAIL")
+        if before and coordinator != before:
+            raise SettingsError(
+                f"this app takes part with {before}; to change to {coordinator}, first take back what is published: "
+                f"netflix-trend-participant withdraw"
+            )
+        changes: dict[str, object] = {"aggregator": coordinator}
+        if histories:
+            changes["history"] = [_absolute(text) for text in histories]
+        write_settings(path, TEMPLATE, changes)
+        settings = read_settings(path)
+        returns = published_device(workspace) == f"{ledger.device} {WITHDRAWN}"
+        notes = take_stock(workspace, ledger, coordinator, now) if take_over else []
+        if take_over or returns:
             folder = workspace.api_data(workspace.email)
             permit(folder, pattern=RELEASE_FILE, reader=workspace.datasite(coordinator).name)
             write_if_changed(folder / DEVICE_FILE, ledger.device.encode() + b"\n")
-    write_run_script(workspace, PARTICIPANT_APP, "participant")
+        ledger.note(COORDINATOR, coordinator)
+        ledger.note(WITHDRAWN, "")
+        read = _read(settings, ledger)
+        write_run_script(workspace, PARTICIPANT_APP, "participant")
     end = IsoWeek.of(now.date()).end
     return "\n".join(
         [
             f"installed in {path.parent}",
+            *notes,
             *read,
             (
                 f"next: SyftBox starts the app by itself; the weeks already over are released as soon as the study of "
@@ -62,16 +81,20 @@ def install_participant(
     )
 
 
-def withdraw_participant(workspace: Workspace) -> str:
-    """Remove what is published and forget the coordinator; the ledger keeps every draw.
+def withdraw_participant(workspace: Workspace, now: datetime) -> str:
+    """Remove what is published and forget the coordinator; the ledger keeps every draw, also those of other devices.
 
     What the coordinator has read is not taken back by this: it stays theirs, under the promise it was released under.
     """
     path = workspace.app(PARTICIPANT_APP) / "settings.toml"
-    with only_instance(workspace), open_ledger(ledger_path(workspace)) as ledger:
-        ledger.note("withdrawn", "yes")
-        for name in (RELEASE_FILE, DEVICE_FILE):
-            (workspace.api_data(workspace.email) / name).unlink(missing_ok=True)
+    with (
+        only_instance(workspace.private(PARTICIPANT_APP), PATIENCE),
+        open_ledger(ledger_path(workspace)) as ledger,
+    ):
+        take_stock(workspace, ledger, ledger.fact(COORDINATOR), now)
+        ledger.note(WITHDRAWN, "yes")
+        remove_published(workspace, ledger)
+        ledger.note(COORDINATOR, "")
         if path.exists():
             write_settings(path, TEMPLATE, {"aggregator": ""})
     return (

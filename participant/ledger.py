@@ -86,6 +86,16 @@ class Ledger:
         """Return the weeks that were drawn or adopted: none of them is drawn again."""
         return {draw.week for draw in self.draws()}
 
+    @property
+    def blocked(self) -> IsoWeek | None:
+        """The last week that may have been drawn elsewhere without a trace here; it and all before are not drawn."""
+        return IsoWeek.parse(text) if (text := self.fact("blocked")) else None
+
+    def block(self, until: IsoWeek) -> None:
+        """Draw no week up to `until` any more."""
+        if self.blocked is None or until > self.blocked:
+            self.note("blocked", str(until))
+
     def studies(self) -> dict[str, Study]:
         """Return the studies that draws were made under, by id."""
         return {study_id: parse_study(terms) for study_id, terms in self._execute("SELECT id, terms FROM studies")}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -10,22 +12,23 @@ from participant.ledger import REDUCED, Draw
 from shared.errors import ReleaseError
 from shared.mechanism import NoisedCounts, mechanism_of
 from shared.release import Release, decode_records, encode_releases, released_counts
-from shared.study import Study
+from shared.study import MOST_WEEKS, Study
 from shared.week import IsoWeek
 
 
 def release_file(draws: Sequence[Draw], published: Mapping[str, Study]) -> bytes | None:
     """Return the bytes of `netflix_reduced.npy`, None if there is nothing to publish.
 
-    Only weeks of studies that the current coordinator has published, and of them the newest, as many as the study of
-    the newest one keeps. Where a week has several draws (another device's was adopted), the latest recorded stands.
+    Only weeks of studies that the current coordinator has published, and of them the newest, as far back as the study
+    of the newest one keeps. Where a week has several draws (another device's was adopted), the latest recorded stands.
     """
     latest = {draw.week: draw for draw in draws if draw.form == REDUCED and draw.study in published}
     if not latest:
         return None
     in_order = sorted(latest.values(), key=lambda draw: draw.week)
-    weeks = published[in_order[-1].study].weeks
-    return encode_releases([_release(draw) for draw in in_order[-weeks:]])
+    newest = in_order[-1]
+    first = newest.week.plus(1 - published[newest.study].weeks)
+    return encode_releases([_release(draw) for draw in in_order if draw.week >= first])
 
 
 def payload_of(counts: NoisedCounts) -> bytes:
@@ -33,33 +36,49 @@ def payload_of(counts: NoisedCounts) -> bytes:
     return counts.astype("<i2").tobytes()
 
 
-def unknown_draws(
-    data: bytes, known: Sequence[Draw], studies: Mapping[str, Study], coordinator: str
-) -> list[Draw] | None:
-    """Return the valid records of a release file that the ledger does not know, or knows otherwise.
+@dataclass(frozen=True)
+class Found:
+    """What a release file in the datasite holds that the ledger does not know, or knows otherwise."""
 
-    They were published in the member's name (by another device, or before the ledger was lost), so they are kept and
-    charged. None if the file is no release file at all. A record of an unknown study, or with cells that its
-    mechanism cannot produce, is not valid: it is left out.
+    draws: list[Draw]
+    """Valid records: published in the member's name by another device, or before the ledger was lost."""
+    unreadable: list[IsoWeek]
+    """Weeks whose study has not arrived: they were drawn, and nothing here says what they cost."""
+
+
+def examine_published(
+    data: bytes, known: Sequence[Draw], studies: Mapping[str, Study], coordinator: str, today: date
+) -> Found | None:
+    """Return what is to be kept of a release file; None if it is damaged.
+
+    A record of a week that is not over, or with cells that its mechanism cannot produce, is none of ours: it is left
+    out, and so is a whole file with more weeks than any study keeps.
     """
     try:
         records = decode_records(data)
     except ReleaseError:
         return None
+    if len(records) > max((study.weeks for study in studies.values()), default=MOST_WEEKS):
+        return None
     have = {(draw.week, draw.study, draw.payload) for draw in known}
-    found = []
+    drawn = {(draw.week, draw.study) for draw in known}
+    found = Found([], [])
     for record in records:
-        study = studies.get(record["study"].decode())
+        week, study_id = IsoWeek.from_key(int(record["week"])), record["study"].decode()
+        if week.end > today + timedelta(days=1):
+            continue
+        study = studies.get(study_id)
         if study is None:
+            if (week, study_id) not in drawn:
+                found.unreadable.append(week)
             continue
         try:
             counts = released_counts(record, study.catalogue_rows)
         except ReleaseError:
             continue
-        week = IsoWeek.from_key(int(record["week"]))
-        draw = Draw(week, study.id, REDUCED, payload_of(counts), "adopted", coordinator)
+        draw = Draw(week, study_id, REDUCED, payload_of(counts), "adopted", coordinator)
         if mechanism_of(study).possible(counts) and (draw.week, draw.study, draw.payload) not in have:
-            found.append(draw)
+            found.draws.append(draw)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +43,15 @@ units = ["show", "week"]
 trust = ["one-coordinator"]
 """
 
+_MOST: Final = 1e9  # of an epsilon: no promise is left long before
+
 
 @dataclass(frozen=True)
 class Settings:
     """The participant's settings, checked. Meaning and defaults: the template."""
 
     aggregator: str
+    """In lower case; empty after a withdrawal."""
     history: tuple[str, ...] = ()
     date_order: DateOrder | None = None
     timezone: str = ""
@@ -91,13 +93,13 @@ def _settings(found: Mapping[str, Any]) -> Settings:
     if strange := sorted(found.keys() - known):
         raise SettingsError(f"settings.toml: unknown setting {strange[0]!r}; there are {', '.join(sorted(known))}")
     aggregator = found.get("aggregator", "")
-    if not isinstance(aggregator, str) or not aggregator:
-        raise SettingsError("settings.toml: aggregator is empty; set it to the coordinator's e-mail address")
+    if not isinstance(aggregator, str):
+        raise wrong("aggregator", aggregator, "the coordinator's e-mail address")
     order = found.get("date_order", "")
     if order not in ("", *DATE_ORDERS):
         raise wrong("date_order", order, f"one of {', '.join(DATE_ORDERS)}, or empty")
     return Settings(
-        aggregator=check_email(aggregator),
+        aggregator=check_email(aggregator) if aggregator else "",
         history=_strings(found, "history", ()),
         date_order=order or None,
         timezone=_zone(found.get("timezone", "")),
@@ -137,7 +139,7 @@ def _seconds(value: object) -> int:
 
 def _positive(found: Mapping[str, Any], name: str, default: float) -> float:
     value = found.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _MOST:
         raise wrong(name, value, "a number above 0")
     return float(value)
 

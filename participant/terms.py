@@ -1,8 +1,7 @@
-"""What the coordinator's public folder says: the study, its catalogue, and the studies before it. Untrusted input."""
+"""What the coordinator's public folder says: the study, its catalogue, the studies before it. Untrusted input."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from shared import catalogue as catalogues
@@ -14,30 +13,22 @@ from shared.study import Study, parse_study
 from shared.workspace import Workspace
 
 
-@dataclass(frozen=True)
-class Terms:
-    """The study that a coordinator offers now, the catalogue it counts, and every study of theirs by id."""
-
-    study: Study
-    catalogue: Catalogue
-    published: dict[str, Study]
-
-
-def read_terms(workspace: Workspace, coordinator: str) -> Terms:
-    """Return the terms in a coordinator's public folder.
+def read_terms(workspace: Workspace, coordinator: str) -> tuple[Study, Catalogue]:
+    """Return the study that a coordinator offers now, and the catalogue it counts.
 
     Raises: NotYet while study or catalogue have not arrived, StudyError or CatalogueError if they are not acceptable.
     """
     folder = workspace.results(coordinator)
     study = parse_study(_arrived(folder / "study.json", studies.MAX_BYTES, coordinator))
     catalogue = study.catalogue(_arrived(folder / "catalogue.csv", catalogues.MAX_BYTES, coordinator))
-    return Terms(study, catalogue, {**published_studies(workspace, coordinator), study.id: study})
+    return study, catalogue
 
 
 def published_studies(workspace: Workspace, coordinator: str) -> dict[str, Study]:
-    """Return the studies in a coordinator's `studies/`, by id; what is no study there is passed over."""
+    """Return the studies in a coordinator's folder by id, the current one among them; what is none is passed over."""
     found = {}
-    for path in sorted((workspace.results(coordinator) / "studies").glob("*.json"))[:1000]:
+    folder = workspace.results(coordinator)
+    for path in [*sorted((folder / "studies").glob("*.json"))[:1000], folder / "study.json"]:
         try:
             study = parse_study(read_regular_file(path, studies.MAX_BYTES))
         except (StudyError, OSError):

@@ -20,6 +20,7 @@ HEADER: Final = ["row", "show", "kind", "also"]
 KINDS: Final = ("series", "film", "special")
 MAX_BYTES: Final = 10_000_000  # SyftBox's server refuses larger files
 MAX_ROWS: Final = 100_000
+LONGEST_NAME: Final = 300
 _GAP: Final = re.compile(r"\s[-\u2013\u2014]\s|[(\[]")  # what stands before a season where no colon does
 _FAMILY: Final = 2  # so many series whose names begin alike, `Star Trek: ...`: what follows is likely one more
 
@@ -52,12 +53,14 @@ class Catalogue:
         whole: dict[str, int] = {}
         for row, show in enumerate(self.shows):
             for name in (show.name, *show.also):
+                if len(name) > LONGEST_NAME:
+                    raise CatalogueError(f"catalogue row {row}: a name is longer than {LONGEST_NAME} characters")
                 key = show_key(name)
                 if not key:
                     raise CatalogueError(f"catalogue row {row}: a name has no letter or digit; mend catalogue.csv")
                 if whole.setdefault(key, row) != row:
                     raise CatalogueError(
-                        f"catalogue rows {whole[key]} and {row} share the name {name!r}; a name leads to one row"
+                        f"catalogue rows {whole[key]} and {row} share the name {name[:80]!r}; a name leads to one row"
                     )
         families = Counter(
             (show.kind == "series", show_key(show.name[: part.end]))

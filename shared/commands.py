@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from shared import runner
-from shared.errors import NetflixTrendError
+from shared.errors import ExitCode, NetflixTrendError
 
 CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 INTERRUPTED: Final = 130
@@ -46,4 +46,7 @@ def carry_out(group: click.Command, arguments: list[str], name: str) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
+    except Exception as error:  # noqa: BLE001  # a defect of ours: its text may cite a title
+        click.echo(f"{name}: {runner.defect(error, None).line}", err=True)
+        return ExitCode.UNEXPECTED
     return result if isinstance(result, int) else 0  # click returns the code that Exit was raised with

@@ -10,9 +10,11 @@ NetflixTrendError
 ├── StudyError        terms that are broken, unsound or changed
 ├── LimitReached      a study asks for more privacy than the participant allows
 ├── LedgerError       the private record cannot be read or written
+├── FilesError        the machine refuses to read or write a file
 ├── ReleaseError      bytes that are no release
 ├── DeviceElsewhere   another machine of this member draws the noise (exit 0)
-└── NotYet            nothing is wrong: something has still to arrive (exit 0)
+├── NotYet            nothing is wrong: something has still to arrive (exit 0)
+└── Busy              another instance of the app is at work (exit 0)
 
 A message says where, what rule, what value and what to do, in one line. It never cites a title: messages reach logs.
 """
@@ -118,5 +120,11 @@ class DeviceElsewhere(NetflixTrendError):
 
 class NotYet(NetflixTrendError):
     """Nothing is wrong: something has still to arrive."""
+
+    exit_code = ExitCode.OK
+
+
+class Busy(NetflixTrendError):
+    """Another instance of the app is at work; this one steps aside."""
 
     exit_code = ExitCode.OK

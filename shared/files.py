@@ -4,10 +4,11 @@ import contextlib
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.errors import FilesError
+from shared.errors import Busy, FilesError
 
 
 def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
@@ -46,8 +47,14 @@ def write_if_changed(path: Path, data: bytes) -> bool:
 
 
 def make_folder(path: Path, *, private: bool = False) -> None:
-    """Make a folder and its parents; a private one can be entered by its owner only."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o755)
+    """Make a folder and its parents; a private one can be entered by its owner only.
+
+    Raises: FilesError if the machine refuses.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o755)
+    except OSError as error:
+        raise FilesError(f"cannot make the folder {path}: {error.strerror}; mend what is in its place") from error
 
 
 def read_regular_file(path: Path, limit: int) -> bytes:
@@ -71,21 +78,47 @@ def read_regular_file(path: Path, limit: int) -> bytes:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[bool]:
-    """Hold the lock file for the length of the block; yields False if another process holds it."""
-    import fcntl
+def locked(path: Path, patience: float = 0.0) -> Iterator[bool]:
+    """Hold the lock file for the length of the block; yields False if another process holds it.
 
+    `patience` is for how many seconds to wait for the other one. Raises: FilesError if the machine refuses.
+    """
     make_folder(path.parent, private=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise FilesError(f"cannot open {path}: {error.strerror}; mend the permissions") from error
+    try:
+        end = time.monotonic() + patience
+        while not (mine := _lock(descriptor)) and time.monotonic() < end:
+            time.sleep(0.1)
+        yield mine
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def only_instance(private: Path, patience: float = 0.0) -> Iterator[None]:
+    """Be the only one at work on an app's private folder for the length of the block.
+
+    Raises: Busy if another instance is at work, and a person who called a command has waited for `patience` seconds.
+    """
+    with locked(private / "lock", patience) as mine:
+        if not mine and patience:
+            raise FilesError(f"the app is still at work after {patience:.0f} seconds: nothing was changed; try again")
+        if not mine:
+            raise Busy("another instance of this app is at work in this workspace; this one steps aside")
+        yield
+
+
+def _lock(descriptor: int) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _sync_folder(path: Path) -> None:

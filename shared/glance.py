@@ -28,7 +28,7 @@ def stamp_path(app: str) -> str | None:
     try:
         with open(config, encoding="utf-8") as file:
             return os.path.join(json.load(file)["data_dir"], "private", app, STAMP)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -66,6 +66,8 @@ def state(path: str) -> str:
     """Return what tells a file from an altered or replaced one, without opening it; `-` if there is none."""
     try:
         found = os.lstat(path)
-    except OSError:
+        if (found.st_mode & 0o170000) == 0o120000:  # of a symbolic link, what it leads to
+            found = os.stat(path)
+    except (OSError, ValueError):
         return "-"
     return f"{found.st_mtime_ns}:{found.st_size}:{found.st_ino}:{found.st_mode}"

@@ -6,7 +6,7 @@ import shlex
 import sys
 from typing import Final
 
-from shared.files import write_atomically
+from shared.files import write_if_changed
 from shared.workspace import Workspace
 
 _RUN: Final = """\
@@ -32,7 +32,5 @@ def write_run_script(workspace: Workspace, app: str, module: str) -> None:
         mode="--watch" if stays_up else "--once",
     )
     path = workspace.app(app) / "run.sh"
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
-    write_atomically(path, text.encode())
+    write_if_changed(path, text.encode())
     path.chmod(0o755)

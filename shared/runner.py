@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-from shared.errors import ExitCode, NetflixTrendError
+from shared.errors import Busy, ExitCode, FilesError, LedgerError, NetflixTrendError
 from shared.files import locked, make_folder, write_atomically
 from shared.glance import STAMP, Answer, leave_stamp, unchanged
 
@@ -52,7 +52,7 @@ def watch(open_app: Callable[[], App], every: float = LOOK_EVERY_SECONDS) -> Non
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(ExitCode.OK))
     app = _open_at_last(open_app, every)
     stamp = str(app.private / STAMP)
-    with locked(app.private / "watch.lock") as mine:
+    with _lock_at_last(app, every) as mine:
         if not mine:
             say(Answer("another instance stays up in this workspace; this one steps aside", ExitCode.OK))
             return
@@ -78,25 +78,39 @@ def _attempt(open_app: Callable[[], App]) -> Answer:
         answer = Answer(app.run(), ExitCode.OK)
     except NetflixTrendError as error:
         answer = Answer(str(error), error.exit_code)
+        if isinstance(error, Busy | FilesError | LedgerError):
+            return answer  # it may pass without a file changing: the next pass is whole
     except Exception as error:  # noqa: BLE001  # the one broad catch: an app that runs by itself survives
-        return _unexpected(error, app)
+        return defect(error, app.private if app else None)
     if app:
-        with contextlib.suppress(OSError):  # without a stamp the next pass is whole, and says what is wrong
+        # Without a stamp the next pass is whole, and says what is wrong.
+        with contextlib.suppress(OSError, NetflixTrendError, ValueError):
             make_folder(app.private, private=True)
             leave_stamp(str(app.private / STAMP), answer, app.watched_files(), app.next_change())
     return answer
 
 
-def _unexpected(error: Exception, app: App | None) -> Answer:
+def defect(error: Exception, private: Path | None) -> Answer:
     """Return the answer for a defect of ours. Its text may cite a title: it goes to a private file, not to the log."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     line = f"unexpected {type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
     with contextlib.suppress(NetflixTrendError):
-        if app:
-            path = app.private / "last_error.txt"
+        if private:
+            path = private / "last_error.txt"
             write_atomically(path, "".join(traceback.format_exception(error)).encode(), private=True)
             line += f"; the details are in {path} (private: read it before you share it)"
     return Answer(f"{line}. Please report it", ExitCode.UNEXPECTED)
+
+
+def _lock_at_last(app: App, every: float) -> contextlib.AbstractContextManager[bool]:
+    """Return the lock of the watcher as soon as the machine gives one."""
+    while True:
+        try:
+            make_folder(app.private, private=True)
+            return locked(app.private / "watch.lock")
+        except NetflixTrendError as error:
+            say(Answer(str(error), error.exit_code))
+            time.sleep(every)
 
 
 def _open_at_last(open_app: Callable[[], App], every: float) -> App:

@@ -22,6 +22,8 @@ SCHEMA: Final = "netflix-trend/study/1"
 MAX_BYTES: Final = 100_000
 MAX_RELEASE_BYTES: Final = 10_000_000  # SyftBox's server refuses larger files
 MAX_EPSILON: Final = 30.0  # beyond it a cell is flipped less than once in 10^13: that is no noise
+MOST_WEEKS: Final = 520
+MIN_EPSILON: Final = 1e-6  # per cell
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -60,7 +62,7 @@ class Study:
         for name, low, high in (
             ("catalogue_rows", 1, MAX_ROWS),
             ("max_views_per_show", 1, 1_000),
-            ("weeks", 1, 520),
+            ("weeks", 1, MOST_WEEKS),
             ("open_weeks", 1, 52),
             ("min_participants", 1, 1_000_000),
         ):
@@ -93,6 +95,11 @@ class Study:
             raise StudyError("unit view needs max_views_per_show above 1; with 1 it is unit show")
         if self.trust == "two-coordinators":
             raise StudyError("trust two-coordinators cannot be joined with this version; update netflix-trend")
+        if self.epsilon / self.sensitivity < MIN_EPSILON:
+            raise StudyError(
+                f"epsilon {self.epsilon:g} over a sensitivity of {self.sensitivity} is below {MIN_EPSILON:g}: "
+                f"no number of members would show anything"
+            )
         if self.release_bytes > MAX_RELEASE_BYTES:
             raise StudyError(
                 f"{self.weeks} weeks of {self.catalogue_rows} rows make {self.release_bytes:,} bytes; "

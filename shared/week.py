@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 _TEXT = re.compile(r"([0-9]{4})-W([0-9]{2})")
 
@@ -82,6 +82,11 @@ def latest_closed(today: date) -> IsoWeek:
 def still_open(week: IsoWeek, open_weeks: int, today: date) -> bool:
     """Tell whether `week` is over on `today` and takes releases: for `open_weeks` weeks after its end."""
     return week.end <= today < week.end + timedelta(weeks=open_weeks)
+
+
+def next_monday(now: datetime) -> datetime:
+    """Return when the week that `now` lies in is over, in the time zone of `now`."""
+    return datetime.combine(IsoWeek.of(now.date()).end, time.min, now.tzinfo)
 
 
 def weeks_between(first: IsoWeek, last: IsoWeek) -> list[IsoWeek]:

@@ -22,6 +22,8 @@ EVERYTHING: Final = "**"
 
 _EMAIL = re.compile(r"[^@\s/\\\x00-\x1f\"<>]+@[^@\s/\\\x00-\x1f\"<>]+")
 
+_LONGEST_EMAIL: Final = 254  # RFC 5321
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -123,12 +125,16 @@ def load_workspace(config: Path) -> Workspace:
 
     try:
         client = Client.load(config)
-    except ClientConfigException as error:
+    except (ClientConfigException, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise WorkspaceError(f"cannot read the SyftBox client config: {reason[:300]}; mend {config}") from None
     box = Path(client.workspace.data_dir)
-    if not box.is_dir():
-        raise WorkspaceError(f"{config} names the data directory {box}, which is not there: start SyftBox once")
+    try:
+        present = box.is_dir()
+    except (OSError, ValueError):
+        present = False
+    if not present:
+        raise WorkspaceError(f"{config} names the data directory {str(box)[:200]!r}, which is not there: start SyftBox")
     return Workspace(box, str(client.email).lower(), str(client.config.server_url).rstrip("/"), config)
 
 
@@ -137,7 +143,7 @@ def check_email(text: str) -> str:
 
     Raises: SettingsError if it is none, or could lead out of the datasites folder.
     """
-    if not _EMAIL.fullmatch(text):
+    if len(text) > _LONGEST_EMAIL or not _EMAIL.fullmatch(text):
         raise SettingsError(f"{text[:80]!r} is no e-mail address of a datasite; expected a form like name@example.org")
     return text.lower()
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from aggregator import app as aggregator
-from aggregator.terms import publish_study
-from participant.install import withdraw_participant
-from shared.errors import SettingsError, StudyError
+from aggregator.terms import publish_study, read_terms
+from participant.install import install_participant, withdraw_participant
+from shared.errors import NotYet, SettingsError, StudyError
 from shared.settings import write_settings
 from shared.workspace import AGGREGATOR_APP, RELEASE_FILE, Workspace
 from tests.conftest import COORDINATOR, EXPORT, SHOWS, TUESDAY, Neighbourhood
@@ -120,13 +120,13 @@ def test_a_withdrawal_counts_while_the_week_is_open_and_not_afterwards(
     neighbourhood: Neighbourhood, coordinator: Workspace
 ) -> None:
     aggregator.run(coordinator, TUESDAY)
-    withdraw_participant(neighbourhood.box(MEMBERS[0]))
+    withdraw_participant(neighbourhood.box(MEMBERS[0]), TUESDAY)
     aggregator.run(coordinator, TUESDAY)
     assert published(coordinator, "most_common_show.json")["participants"] == 5
     later = TUESDAY + timedelta(weeks=5)
     aggregator.run(coordinator, later)
     for email in MEMBERS[1:]:
-        withdraw_participant(neighbourhood.box(email))
+        withdraw_participant(neighbourhood.box(email), later)
     aggregator.run(coordinator, later + timedelta(weeks=1))
     document = published(coordinator, "weeks/2024-W47.json")
     assert document["final"]
@@ -207,3 +207,56 @@ def test_the_settings_say_whose_releases_count(coordinator: Workspace) -> None:
     write_settings(path, "", {"members": "everyone"})
     with pytest.raises(SettingsError, match="members"):
         aggregator.run(coordinator, TUESDAY)
+
+
+def test_a_week_that_fell_below_the_minimum_is_withheld_and_stays_so_once_final(
+    neighbourhood: Neighbourhood, coordinator: Workspace
+) -> None:
+    aggregator.run(coordinator, TUESDAY)
+    for email in MEMBERS[:3]:
+        withdraw_participant(neighbourhood.box(email), TUESDAY)
+    aggregator.run(coordinator, TUESDAY)
+    assert published(coordinator, "weeks/2024-W47.json")["withheld"]
+    aggregator.run(coordinator, TUESDAY + timedelta(weeks=6))
+    for email in MEMBERS[:3]:
+        install_participant(neighbourhood.box(email), COORDINATOR, [], TUESDAY, take_over=False)
+        neighbourhood.run(email)
+    aggregator.run(coordinator, TUESDAY + timedelta(weeks=7))
+    document = published(coordinator, "weeks/2024-W47.json")
+    assert (document["withheld"], document["participants"], document["final"]) == (True, 3, True)
+
+
+def test_a_week_keeps_the_terms_that_it_was_released_under(coordinator: Workspace) -> None:
+    aggregator.run(coordinator, TUESDAY)
+    before = published(coordinator, "weeks/2024-W47.json")
+    publish_study(coordinator.results(COORDINATOR), {"epsilon": 0.5, "min_participants": 2})
+    aggregator.run(coordinator, TUESDAY)
+    after = published(coordinator, "weeks/2024-W47.json")
+    assert {**after, "generated_at": None} == {**before, "generated_at": None}
+
+
+def test_a_study_that_opens_final_weeks_again_is_refused(coordinator: Workspace) -> None:
+    with pytest.raises(StudyError, match="open_weeks"):
+        publish_study(coordinator.results(COORDINATOR), {"open_weeks": 10})
+
+
+def test_shows_that_nobody_counted_yet_are_in_no_chart(coordinator: Workspace) -> None:
+    catalogue = coordinator.results(COORDINATOR) / "catalogue.csv"
+    catalogue.write_bytes(catalogue.read_bytes() + b"".join(b"%d,New %d,series,\n" % (n, n) for n in range(6, 20)))
+    publish_study(coordinator.results(COORDINATOR), {})
+    aggregator.run(coordinator, TUESDAY)
+    shows = [entry["show"] for entry in published(coordinator, "most_common_show.json")["ranking"]]
+    assert len(shows) == len(SHOWS)
+    assert not any(show.startswith("New") for show in shows)
+
+
+def test_a_stray_file_among_the_studies_stops_nothing(coordinator: Workspace) -> None:
+    (coordinator.results(COORDINATOR) / "studies" / "x.conflict.json").write_text("{")
+    assert "6 datasites accepted" in aggregator.run(coordinator, TUESDAY)
+
+
+def test_looking_publishes_nothing(neighbourhood: Neighbourhood) -> None:
+    box = neighbourhood.coordinator()
+    with pytest.raises(NotYet, match="no study is published yet"):
+        read_terms(box.results(COORDINATOR))
+    assert not (box.results(COORDINATOR) / "study.json").exists()

@@ -97,3 +97,18 @@ def test_one_address_counts_once_and_blocked_ones_never(tmp_path: Path) -> None:
     found = verdicts(tmp_path, counts=lambda email: email != "bob@example.org")
     reasons = sorted(verdict.reason.name if isinstance(verdict, Rejected) else "" for verdict in found.values())
     assert reasons == ["", "NOT_A_MEMBER", "TWICE"]
+
+
+def test_a_bad_file_under_an_address_in_other_case_shuts_nobody_out(tmp_path: Path) -> None:
+    put(tmp_path, "ANN@example.org", b"garbage")
+    put(tmp_path, "ann@example.org", release())
+    found = verdicts(tmp_path)
+    assert isinstance(found["ann@example.org"], Accepted)
+
+
+def test_more_weeks_than_a_study_keeps_are_rejected(tmp_path: Path) -> None:
+    first = IsoWeek(2020, 1)
+    cells = NoisedCounts(np.array([1, 0, 1], dtype=np.int16))
+    weeks = [Release(first.plus(number), STUDY.id, cells) for number in range(STUDY.weeks + 1)]
+    put(tmp_path, "many@example.org", encode_releases(weeks))
+    assert verdicts(tmp_path)["many@example.org"] == Rejected("many@example.org", Reason.TOO_MANY_WEEKS)

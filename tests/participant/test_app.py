@@ -1,5 +1,6 @@
 """One member's app, pass by pass, on real files."""
 
+import json
 import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -10,19 +11,22 @@ import pytest
 from aggregator import app as aggregator
 from aggregator.terms import publish_study
 from participant.app import ledger_path
+from participant.app import run as run_app
 from participant.install import install_participant, withdraw_participant
 from participant.ledger import open_ledger
 from shared.errors import (
     CatalogueError,
     DeviceElsewhere,
+    FilesError,
     HistoryError,
     LimitReached,
     NotYet,
     SettingsError,
     StudyError,
 )
+from shared.files import only_instance
 from shared.settings import write_settings
-from shared.workspace import PARTICIPANT_APP, RELEASE_FILE, Workspace
+from shared.workspace import PARTICIPANT_APP, RELEASE_FILE, Workspace, load_workspace
 from tests.conftest import COORDINATOR, EXPORT, SHOWS, TUESDAY, Neighbourhood
 
 ANN = "ann@example.org"
@@ -193,8 +197,8 @@ def test_after_a_lost_ledger_what_was_published_is_kept_and_charged(
     ledger_path(ann).unlink()
     with pytest.raises(DeviceElsewhere, match="--take-over"):
         neighbourhood.run(ANN)
-    install_participant(ann, None, [], TUESDAY, take_over=True)
-    assert "kept and charged" in neighbourhood.run(ANN).line
+    assert "kept and charged 5 weeks" in install_participant(ann, COORDINATOR, [], TUESDAY, take_over=True)
+    neighbourhood.run(ANN)
     assert release(ann).read_bytes() == before
     with open_ledger(ledger_path(ann)) as ledger:
         assert ledger.spent() == 10
@@ -214,7 +218,7 @@ def test_a_withdrawn_member_publishes_nothing_until_they_return_and_nothing_is_d
 ) -> None:
     neighbourhood.run(ANN)
     before = release(ann).read_bytes()
-    withdraw_participant(ann)
+    withdraw_participant(ann, TUESDAY)
     assert not release(ann).exists()
     with pytest.raises((NotYet, SettingsError)):
         neighbourhood.run(ANN)
@@ -267,8 +271,6 @@ def test_private_files_are_their_owners_alone(neighbourhood: Neighbourhood, ann:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_datasite_gets_a_clear_line(neighbourhood: Neighbourhood, ann: Workspace) -> None:
-    from shared.errors import FilesError
-
     ann.my_datasite.chmod(0o500)
     with pytest.raises(FilesError, match="cannot write"):
         neighbourhood.run(ANN)
@@ -283,3 +285,107 @@ def test_a_broken_study_stops_new_releases_and_leaves_the_last_good_one(
     with pytest.raises(StudyError, match="not JSON"):
         neighbourhood.run(ANN)
     assert release(ann).read_bytes() == before
+
+
+def second_device(neighbourhood: Neighbourhood, first: Workspace) -> Workspace:
+    """Return another machine of the same member: the synced tree is the same, the private folder is its own."""
+    box = neighbourhood.root / "boxes" / "second device"
+    (box / "apis").mkdir(parents=True)
+    (box / "datasites").symlink_to(neighbourhood.root / "datasites")
+    config = json.loads(first.config.read_text())
+    (box / "config.json").write_text(json.dumps({**config, "data_dir": str(box)}))
+    second = load_workspace(box / "config.json")
+    install_participant(second, COORDINATOR, [], TUESDAY, take_over=False)
+    return second
+
+
+@pytest.mark.parametrize("way", ["withdraw and return", "take over", "take over before the file is here"])
+def test_a_second_device_never_draws_what_the_first_has_drawn(
+    neighbourhood: Neighbourhood, ann: Workspace, way: str
+) -> None:
+    neighbourhood.run(ANN)
+    before = {int(record["week"]): record["count"].tolist() for record in np.load(release(ann))}
+    second = second_device(neighbourhood, ann)
+    home = neighbourhood.home(ANN)
+    with pytest.raises(DeviceElsewhere):
+        run_app(second, TUESDAY, home)
+    if way == "withdraw and return":
+        withdraw_participant(second, TUESDAY)
+        assert not release(ann).exists()
+        with pytest.raises(DeviceElsewhere):
+            neighbourhood.run(ANN)  # the first device does not publish again what was taken back
+    if way == "take over before the file is here":
+        release(ann).unlink()
+    install_participant(second, COORDINATOR, [], TUESDAY, take_over=way.startswith("take over"))
+    run_app(second, TUESDAY, home)
+    if way == "take over before the file is here":
+        assert not release(ann).exists()
+    else:
+        assert {int(record["week"]): record["count"].tolist() for record in np.load(release(ann))} == before
+    later = TUESDAY + timedelta(weeks=1)
+    neighbourhood.download(ANN, EXPORT, made=later)
+    run_app(second, later, home)
+    after = {int(record["week"]): record["count"].tolist() for record in np.load(release(ann))}
+    assert 202448 in after
+    assert all(after[week] == before[week] for week in after if week in before)
+
+
+def test_nothing_is_drawn_while_a_published_week_names_a_study_that_has_not_arrived(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    before = release(ann).read_bytes()
+    results = ann.results(COORDINATOR)
+    publish_study(neighbourhood.coordinator().results(COORDINATOR), {"epsilon": 1.0})
+    (old,) = [
+        path
+        for path in (results / "studies").iterdir()
+        if path.stem != json.loads((results / "study.json").read_text())["id"]
+    ]
+    kept = old.read_bytes()
+    old.unlink()
+    ledger_path(ann).unlink()
+    (release(ann).parent / "device").unlink()
+    with pytest.raises(NotYet, match="waiting for the studies"):
+        neighbourhood.run(ANN)
+    assert release(ann).read_bytes() == before
+    old.write_bytes(kept)
+    neighbourhood.run(ANN)
+    assert release(ann).read_bytes() == before
+
+
+def test_forged_weeks_of_the_future_are_not_adopted(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    neighbourhood.run(ANN)
+    before = release(ann).read_bytes()
+    records = np.load(release(ann))
+    records["week"] = [203001, 203002, 203003, 203004, 203005]
+    np.save(release(ann), records)
+    neighbourhood.run(ANN)
+    assert release(ann).read_bytes() == before
+    with open_ledger(ledger_path(ann)) as ledger:
+        assert ledger.spent() == 10
+
+
+def test_a_withdrawal_that_was_undone_is_finished(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    neighbourhood.run(ANN)
+    data = release(ann).read_bytes()
+    withdraw_participant(ann, TUESDAY)
+    release(ann).write_bytes(data)
+    with pytest.raises(NotYet, match="withdrawn"):
+        neighbourhood.run(ANN)
+    assert not release(ann).exists()
+
+
+def test_a_coordinator_changed_by_hand_is_refused(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    neighbourhood.run(ANN)
+    write_settings(ann.app(PARTICIPANT_APP) / "settings.toml", "", {"aggregator": "other@example.org"})
+    with pytest.raises(SettingsError, match="by hand"):
+        neighbourhood.run(ANN)
+
+
+def test_a_command_waits_for_a_pass_and_says_if_it_takes_too_long(
+    ann: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("participant.install.PATIENCE", 0.2)
+    with only_instance(ann.private(PARTICIPANT_APP)), pytest.raises(FilesError, match="nothing was changed"):
+        withdraw_participant(ann, TUESDAY)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.glance import Answer, leave_stamp, stamp_path, unchanged
+from shared.glance import Answer, leave_stamp, stamp_path, state, unchanged
 
 ANSWER = Answer("all is well", 0)
 
@@ -71,3 +71,12 @@ def test_the_stamp_is_found_by_the_client_config_and_is_private(
     assert stamp_path("app") is None
     assert (tmp_path / "stamp").stat().st_mode & 0o777 == 0o600
     assert file.exists()
+
+
+def test_what_a_link_leads_to_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    before = state(str(tmp_path / "link"))
+    (tmp_path / "real").write_text("longer")
+    assert state(str(tmp_path / "link")) != before
+    assert state("no\0file") == "-"

@@ -33,6 +33,7 @@ def test_the_id_is_that_of_the_terms_however_the_json_is_laid_out() -> None:
         ({"epsilon": float("nan")}, "epsilon"),
         ({"epsilon": -1.0}, "epsilon"),
         ({"epsilon": True}, "epsilon"),
+        ({"epsilon": 1e-16}, "no number of members"),
         ({"max_views_per_show": 3}, "randomized-response needs"),
         ({"unit": "week"}, "max_shows_per_week"),
         ({"max_shows_per_week": 5}, "dropping one show"),
