@@ -8,6 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 help:
 	@echo "make demo    a simulated community, both apps, the trend (MEMBERS=, WEEKS=, EPSILON=, HISTORY=path, NETWORK=1)"
 	@echo "make test    the whole test suite, a real SyftBox network included"
+	@echo "make bench   the benchmarks, as tables and in benchmarks/results.json"
 	@echo "make lint    format, lint, types"
 	@echo "make lock    renew the pinned versions in constraints/ (needs uv)"
 	@echo "make clean   remove what set-up and runs left in this clone"
@@ -33,6 +34,9 @@ demo: .venv/.demo-ready
 test: .venv/.dev-ready .venv-syftbox-0.4/.ready
 	@.venv/bin/python -m pytest $(PYTEST_ARGS)
 
+bench: .venv/.dev-ready
+	@.venv/bin/python -m benchmarks
+
 lint: .venv/.dev-ready
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
@@ -49,5 +53,5 @@ lock:
 	done
 
 clean:
-	rm -rf .venv .venv-syftbox-0.4 .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-workspace
+	rm -rf .venv .venv-syftbox-0.4 benchmarks/results.json .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-workspace
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,26 @@
+"""`make bench`: every benchmark, printed as tables and written to benchmarks/results.json."""
+
+import json
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks import reading
+
+RESULTS = Path(__file__).parent / "results.json"
+
+
+def main() -> None:
+    """Run all benchmarks."""
+    packages = {name: version(name) for name in ("netflix-trend", "numpy", "pandas", "opendp")}
+    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    sys.stdout.write(f"{machine}; {', '.join(f'{name} {number}' for name, number in packages.items())}\n\n")
+    rows = reading.measure()
+    sys.stdout.write("Reading and reducing an export beside pandas.read_csv of the same file\n\n" + reading.table(rows))
+    found = {"machine": machine, "packages": packages, "reading": rows}
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
