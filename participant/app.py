@@ -197,8 +197,12 @@ def _adopt_published(workspace: Workspace, ledger: Ledger, coordinator: str, now
         return []
     found = _examine(workspace, ledger, coordinator, now, data)
     if found is None:
+        if (
+            not ledger.weeks()
+        ):  # nothing to restore it from: it may hold weeks that were drawn before the ledger was lost
+            ledger.block(latest_closed(now.date()))
         return ["warning: the published file was damaged and is restored from the ledger"]
-    if found.unreadable:
+    if any(ledger.blocked is None or week > ledger.blocked for week in found.unreadable):
         raise NotYet(
             f"waiting for the studies of {coordinator}: the file that you have published names one that is not here. "
             f"If this lasts, run netflix-trend-participant install --take-over to go on without it"

@@ -118,6 +118,7 @@ class Community:
             capture_output=True,
             text=True,
             check=False,
+            timeout=PATIENCE_SECONDS,
         )
         assert done.returncode == 0, (arguments, client.email, done.stderr)
         assert not private_things(f"{done.stdout} {done.stderr}".encode())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -352,6 +353,32 @@ def test_nothing_is_drawn_while_a_published_week_names_a_study_that_has_not_arri
     old.write_bytes(kept)
     neighbourhood.run(ANN)
     assert release(ann).read_bytes() == before
+
+
+def test_taking_over_goes_on_without_weeks_whose_study_never_arrives(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    publish_study(neighbourhood.coordinator().results(COORDINATOR), {"epsilon": 1.0})
+    results = ann.results(COORDINATOR)
+    shutil.rmtree(results / "studies")
+    ledger_path(ann).unlink()
+    assert "nothing is drawn up to 2024-W47" in install_participant(ann, COORDINATOR, [], TUESDAY, take_over=True)
+    assert neighbourhood.run(ANN).released == ()
+    later = TUESDAY + timedelta(weeks=1)
+    neighbourhood.download(ANN, EXPORT, made=later)
+    neighbourhood.run(ANN, later)
+    assert weeks(ann) == [202448]
+
+
+def test_with_an_empty_ledger_a_damaged_release_is_not_drawn_again(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    ledger_path(ann).unlink()
+    (release(ann).parent / "device").unlink()
+    release(ann).write_bytes(release(ann).read_bytes()[:-1])
+    assert neighbourhood.run(ANN).released == ()
 
 
 def test_forged_weeks_of_the_future_are_not_adopted(neighbourhood: Neighbourhood, ann: Workspace) -> None:
