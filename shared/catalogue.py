@@ -6,7 +6,9 @@ import csv
 import hashlib
 import io
 import re
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
@@ -22,6 +24,7 @@ MAX_BYTES: Final = 10_000_000  # SyftBox's server refuses larger files
 MAX_ROWS: Final = 100_000
 LONGEST_NAME: Final = 300
 _GAP: Final = re.compile(r"\s[-\u2013\u2014]\s|[(\[]")  # what stands before a season where no colon does
+_MOST_KEPT: Final = 1 << 16  # results at a time: more take memory, and seldom come again
 _FAMILY: Final = 2  # so many series whose names begin alike, `Star Trek: ...`: what follows is likely one more
 
 
@@ -46,6 +49,7 @@ class Catalogue:
     shows: tuple[Show, ...]
     lines: tuple[bytes, ...]
     _whole: dict[str, int] = field(init=False, repr=False, compare=False)
+    _sorted: list[str] = field(init=False, repr=False, compare=False)
     _longest: int = field(init=False, repr=False, compare=False)
     _families: dict[tuple[bool, str], int] = field(init=False, repr=False, compare=False)
 
@@ -69,6 +73,7 @@ class Catalogue:
             for part in split_title(show.name)[:-1]
         )
         object.__setattr__(self, "_whole", whole)
+        object.__setattr__(self, "_sorted", sorted(whole))
         object.__setattr__(self, "_longest", max(map(len, whole), default=0) + MOST_COLONS)
         object.__setattr__(self, "_families", families)
 
@@ -79,6 +84,47 @@ class Catalogue:
         """Return the row that a view with this title counts in, None if there is none: see `match`."""
         found = self.match(title)
         return None if found is None else found[0]
+
+    def rows_of(self, titles: Iterable[str]) -> list[int]:
+        """Return `row_of` of every title, -1 for None.
+
+        The longer the list the quicker, since heads repeat, what is before the last colon: `Suits: Season 1`.
+        """
+        heads = _Heads(self)
+        whole = lru_cache(_MOST_KEPT)(self.row_of)
+        rows = []
+        for title in titles:
+            row = heads[title.rstrip().rpartition(": ")[0]]
+            if row is None:
+                row = whole(title)
+            rows.append(-1 if row is None else row)
+        return rows
+
+    def row_after(self, head: str) -> int | None:
+        """Return the row, -1 for none, of every title `head: anything`; None if it depends on what follows the head."""
+        if len(head) >= MOST_COLONS or (head.isascii() and " ".join(head.split()) != head):
+            return None  # so odd that what follows may change where the head's parts end
+        title = f"{head}: x"
+        parts = split_title(title)
+        keys = [part_key(part.text) for part in parts[:-1]]
+        if parts[-1].text != "x" or self._begins_a_name("".join(keys)):
+            return None
+        found = self._longest_name(keys)
+        if found is None:
+            return -1 if dashed_end(parts) is None else None
+        taken, row = found
+        if self.shows[row].kind != "series":
+            return -1
+        markers = (marker_of(part.text) for part in parts[1:-1])
+        first = next((marker for marker in markers if marker is not None), None)
+        if first is None or first is Marker.FILM:
+            return None
+        return row if self._continues(title, parts, taken) else -1
+
+    def _begins_a_name(self, key: str) -> bool:
+        """Tell whether a name of the catalogue begins with this key, or is it."""
+        place = bisect_left(self._sorted, key)
+        return place < len(self._sorted) and self._sorted[place].startswith(key)
 
     def match(self, title: str) -> tuple[int, str] | None:
         """Return the row that a view with this title counts in, and the show's name as the title spells it.
@@ -114,14 +160,7 @@ class Catalogue:
         row = self._whole.get("".join(keys) or show_key(title))
         if row is not None:
             return row, title
-        key, found = "", None
-        for taken, more in enumerate(keys[:-1], 1):
-            key += more
-            if len(key) > self._longest:
-                break
-            row = self._whole.get(key)
-            if row is not None:
-                found = taken, row
+        found = self._longest_name(keys[:-1])
         if found is not None:
             taken, row = found
             name = title[: parts[taken - 1].end]
@@ -132,6 +171,18 @@ class Catalogue:
         name = title[: end[0]]
         row = self._whole.get(show_key(name))
         return (row, name) if row is not None and self.shows[row].kind == "series" else None
+
+    def _longest_name(self, keys: list[str]) -> tuple[int, int] | None:
+        """Return how many of these parts' keys make the longest name that they begin with, and its row."""
+        key, found = "", None
+        for taken, more in enumerate(keys, 1):
+            key += more
+            if len(key) > self._longest:
+                break
+            row = self._whole.get(key)
+            if row is not None:
+                found = taken, row
+        return found
 
     def _continues(self, title: str, parts: list[Part], taken: int) -> bool:
         """Tell whether the title goes on with an episode of the series that its first `taken` parts name."""
@@ -163,6 +214,20 @@ class Catalogue:
         if not 1 <= rows <= len(self):
             raise CatalogueError(f"the catalogue has {len(self)} rows, not {rows}")
         return self if rows == len(self) else Catalogue(self.shows[:rows], self.lines[: rows + 1])
+
+
+class _Heads(dict[str, "int | None"]):
+    """What `Catalogue.row_after` says of the heads that were asked for."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        super().__init__()
+        self._catalogue = catalogue
+
+    def __missing__(self, head: str) -> int | None:
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        row = self[head] = self._catalogue.row_after(head)
+        return row
 
 
 @lru_cache(maxsize=4)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.catalogue import Catalogue, Show, format_catalogue, parse_catalogue
+from shared.catalogue import Catalogue, Show, bundled_catalogue, format_catalogue, parse_catalogue
 from shared.show import split_title
 
 SHOWS = [
@@ -29,6 +29,47 @@ SHOWS = [
     Show("???", "special"),
 ]
 CATALOGUE = parse_catalogue(format_catalogue(SHOWS))
+BUNDLED = parse_catalogue(bundled_catalogue())
+PIECES = [
+    *(
+        "Season 1",
+        "Season 2",
+        "Temporada 1",
+        "Saison\u00a05",
+        "2. Sezon",
+        "シーズン1",
+        "시즌 2",
+        "第 1 季",
+        "Limited Series",
+    ),
+    *(
+        "Part 2",
+        "Part 2: Rain",
+        "Episode VII",
+        "Episode 4",
+        "Chapter One",
+        "Pilot",
+        "Book 1",
+        "Collection",
+        "The Farm Arc",
+    ),
+    *(
+        "The Movie",
+        "Trailer",
+        "Los Angeles",
+        "Rising",
+        "Rain",
+        "A Rainy Day",
+        "7:30 p.m.",
+        "2",
+        "II",
+        "???",
+        "&",
+        "#",
+        "",
+    ),
+    *("Suits - Season 2", "Suits Season 2", "Rome (Season 2)", "Rome 2", "(U.S.)", "(UK)", "12. Bölüm", "Серия 3", "é"),
+]
 NAMES = [(row, name) for row, show in enumerate(SHOWS) for name in (show.name, *show.also)]
 
 
@@ -114,6 +155,57 @@ def test_any_text_has_one_row_or_none(title: str) -> None:
 def test_the_quick_look_and_the_whole_match_agree(parts: list[str]) -> None:
     title = ": ".join(parts)
     assert CATALOGUE.match(title) == CATALOGUE.match_parts(title, split_title(title))
+
+
+def titles_of(catalogue: Catalogue) -> st.SearchStrategy[str]:
+    """Titles of every form: names of the catalogue and others, whole or cut, with what may follow, however set."""
+    names = [name for show in catalogue.shows for name in (show.name, *show.also)]
+    name = st.sampled_from(names)
+    cut = st.builds(lambda text, size: text[:size], name, st.integers(1, 12))
+    piece = st.one_of(name, st.sampled_from(PIECES), st.sampled_from(PIECES), cut, st.text(max_size=8))
+    colon = st.one_of(
+        st.just(": "), st.sampled_from([": ", ":", " : ", "：", " - ", "_ ", "\u00a0: ", ":  ", "\t: ", " ("])
+    )
+    more = st.lists(st.builds(str.__add__, colon, piece), max_size=4).map("".join)
+    return st.builds(str.__add__, st.one_of(name, piece), more)
+
+
+@pytest.mark.parametrize("catalogue", [CATALOGUE, BUNDLED], ids=["small", "bundled"])
+@given(data=st.data())
+def test_many_titles_at_once_have_the_rows_that_each_has_alone(catalogue: Catalogue, data: st.DataObject) -> None:
+    titles = data.draw(st.lists(titles_of(catalogue), min_size=1, max_size=8))
+    last = data.draw(
+        st.sampled_from(["", " ", "x", "a: b", "Season 2", "Suits - Season 2", ":", "??? ", "_ 2", "(US)"])
+    )
+    titles += [f"{title}: {last}" for title in titles]
+    assert catalogue.rows_of(titles) == [-1 if (row := catalogue.row_of(title)) is None else row for title in titles]
+
+
+@pytest.mark.parametrize("kept", [1, 3])
+def test_more_heads_than_are_kept_change_no_row(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    titles = [f"{name}: Season {number}: Rain" for number in range(3) for _, name in NAMES] * 2
+    rows = CATALOGUE.rows_of(titles)
+    monkeypatch.setattr("shared.catalogue._MOST_KEPT", kept)
+    assert CATALOGUE.rows_of(titles) == rows
+
+
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("Suits: Season 2", 12),
+        ("Borgen : une femme au pouvoir: Saison\u00a02", 13),
+        ("Spider-Man: Season 1", -1),
+        ("Unknown: Season 1", -1),
+        ("Suits", None),  # `Suits: The Movie`
+        ("Star Trek: Deep Space", None),  # ` Nine` may follow
+        ("Suits: Episode IV", None),
+        ("Suits - Season 2", None),
+        ("Suits: ", None),
+        ("", None),
+    ],
+)
+def test_a_head_decides_only_if_nothing_that_follows_can_change_it(head: str, row: int | None) -> None:
+    assert CATALOGUE.row_after(head) == row
 
 
 def test_the_name_is_spelled_as_the_title_spells_it() -> None:
