@@ -125,8 +125,8 @@ def find_exports(stated: Sequence[str], home: Path) -> list[Source]:
     newest = find_newest(home / "Downloads")
     if newest is None:
         raise HistoryError(
-            f"no NetflixViewingHistory.csv in {home / 'Downloads'}: download your history from {DOWNLOAD_PAGE} "
-            f"(Download all), or name the file under history in settings.toml"
+            f"no complete NetflixViewingHistory.csv in {home / 'Downloads'} (an empty or unfinished one is left alone);"
+            f" download yours from {DOWNLOAD_PAGE} (Download all), or name the file under history in settings.toml"
         )
     return [Source(newest)]
 

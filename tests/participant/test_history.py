@@ -51,6 +51,9 @@ def test_a_short_export_is_read_right_or_not_at_all(export: tuple[Form, list[Vie
     except DateOrderUnknown as error:
         refused_in_one_line(error, "date_order")
         assert read_history(form.write(views), MADE, form.order).rows == len(views)
+    except HistoryError as error:
+        refused_in_one_line(error)
+        assert not form.encoding.startswith("utf")  # a few letters may not tell one code page from another
     else:
         assert views_of(reading) == Counter(views)
 
