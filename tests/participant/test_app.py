@@ -185,7 +185,7 @@ def test_a_release_is_restored_even_when_the_export_is_gone(neighbourhood: Neigh
     before = release(ann).read_bytes()
     release(ann).unlink()
     neighbourhood.download(ANN, "").unlink()
-    with pytest.raises(HistoryError, match="download your history"):
+    with pytest.raises(HistoryError, match="download yours"):
         neighbourhood.run(ANN)
     assert release(ann).read_bytes() == before
 
