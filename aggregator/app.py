@@ -48,7 +48,7 @@ def run(workspace: Workspace, now: datetime) -> str:
         # A clock set back leaves no week: the first one is shown then, as it was.
         weeks = weeks_between(first, last) or [first]
         known = Terms(terms.study, studies, terms.catalogue)
-        results = Results(terms.study, terms.catalogue, _weeks(store, known, totals, weeks, now.date()), rejected)
+        results = Results(terms.catalogue, _weeks(store, known, totals, weeks, now.date()), rejected)
         changed = _publish(results_folder, results, now)
     outcome = "published new results" if changed else "nothing new"
     return f"{outcome}: {accepted} datasites accepted, {rejected.total()} rejected; {_top_line(results)}"

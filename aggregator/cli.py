@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 import click
 
@@ -22,14 +22,12 @@ from aggregator.settings import TEMPLATE, read_settings
 from aggregator.terms import publish_study, read_terms
 from shared.commands import CONTEXT, carry_out, local_now, run_command
 from shared.errors import HistoryError
-from shared.files import only_instance
+from shared.files import PATIENCE, only_instance
 from shared.install import write_run_script
 from shared.settings import write_settings
 from shared.study import MechanismName, Unit
 from shared.week import next_monday
 from shared.workspace import AGGREGATOR_APP, EVERYTHING, Workspace, config_path, load_workspace, permit
-
-PATIENCE: Final = 60.0  # seconds that a person waits for a pass to end
 
 
 @dataclass(frozen=True)

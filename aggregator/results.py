@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,7 +44,6 @@ class Week:
 class Results:
     """All that is published, before it becomes files."""
 
-    study: Study
     catalogue: Catalogue
     weeks: Sequence[Week]
     """Every closed week from the first with a release, in time order; at least one."""
@@ -63,7 +63,8 @@ class Results:
     def documents(self) -> dict[str, Document]:
         """The JSON documents by file name, without the time at which they were made."""
         weeks = {f"weeks/{week.week}.json": self.top_of(week) for week in self.weeks}
-        return {**weeks, "most_common_show.json": self.top_of(self.shown), "trends.json": self.trends()}
+        shown = weeks[f"weeks/{self.shown.week}.json"]
+        return {**weeks, "most_common_show.json": shown, "trends.json": self.trends()}
 
     @property
     def shown(self) -> Week:
@@ -183,7 +184,7 @@ class Results:
 
 def privacy_in_words(study: Study) -> str:
     """Return what a study protects in one sentence."""
-    odds = 2.718281828459045**study.epsilon
+    odds = math.exp(study.epsilon)
     unit = {
         "view": "that you watched one given view",
         "show": "that you watched one given show in one given week",

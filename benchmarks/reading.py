@@ -21,8 +21,6 @@ KINDS: Final = ("repeating titles", "distinct titles", "viewing activity")
 REPEATS: Final = 3  # the fastest counts: the others were disturbed
 SHOWS: Final = 3_000
 TITLES: Final = 20_000  # distinct titles of a community's millionth row, where titles repeat
-MOST_TIME: Final = 5.0
-MOST_MEMORY: Final = 2.0
 SEED: Final = 20_240_101  # fixed: the same files in every run
 NEWEST: Final = date(2024, 12, 31)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from participant.app import (
     COORDINATOR,
@@ -19,13 +18,11 @@ from participant.app import (
 from participant.ledger import Ledger, open_ledger
 from participant.settings import TEMPLATE, Settings, read_settings
 from shared.errors import NetflixTrendError, SettingsError
-from shared.files import only_instance, write_if_changed
+from shared.files import PATIENCE, only_instance, write_if_changed
 from shared.install import write_run_script
 from shared.settings import read_toml, write_settings
 from shared.week import IsoWeek
 from shared.workspace import DEVICE_FILE, PARTICIPANT_APP, RELEASE_FILE, Workspace, check_email, permit
-
-PATIENCE: Final = 60.0  # seconds that a person waits for a pass to end
 
 
 def install_participant(

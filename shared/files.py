@@ -7,8 +7,11 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from shared.errors import Busy, FilesError
+
+PATIENCE: Final = 60.0  # seconds that a person who called a command waits for a pass to end
 
 
 def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 from typing import NamedTuple
 
@@ -66,7 +67,7 @@ def state(path: str) -> str:
     """Return what tells a file from an altered or replaced one, without opening it; `-` if there is none."""
     try:
         found = os.lstat(path)
-        if (found.st_mode & 0o170000) == 0o120000:  # of a symbolic link, what it leads to
+        if stat.S_ISLNK(found.st_mode):  # of a symbolic link, what it leads to
             found = os.stat(path)
     except (OSError, ValueError):
         return "-"
