@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,16 +11,14 @@ from typing import Final
 import numpy as np
 
 from aggregator.combine import Total, Totals
+from shared.database import open_database
 from shared.errors import LedgerError
-from shared.files import make_folder
 from shared.study import Study, parse_study
 from shared.week import IsoWeek
 
 VERSION: Final = 1
 
-_SCHEMA: Final = f"""
-BEGIN IMMEDIATE;
-PRAGMA user_version = {VERSION};
+_TABLES: Final = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE studies (id TEXT PRIMARY KEY, terms BLOB NOT NULL) STRICT;
 CREATE TABLE final_weeks (week INTEGER PRIMARY KEY) STRICT;
@@ -32,7 +29,6 @@ CREATE TABLE final_totals (
     sums BLOB NOT NULL,
     PRIMARY KEY (week, study)
 ) STRICT;
-COMMIT;
 """
 
 
@@ -87,16 +83,10 @@ def open_store(path: Path) -> Iterator[Store]:
 
     Raises: LedgerError if it cannot be read or written, or was made by a newer version.
     """
-    try:
-        make_folder(path.parent, private=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as connection:
-            connection.execute("PRAGMA synchronous = EXTRA")
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > VERSION:
-                raise LedgerError(f"{path} was written by a newer version ({version}): update netflix-trend")
-            if version == 0:
-                connection.executescript(_SCHEMA)
+    with contextlib.closing(open_database(path, _TABLES, VERSION)) as connection:
+        try:
             yield Store(connection)
-    except (OSError, sqlite3.Error) as error:
-        raise LedgerError(f"cannot use {path}: {error}; free space or mend the permissions. Do not delete it") from None
+        except sqlite3.Error as error:
+            raise LedgerError(
+                f"cannot use {path}: {error}; free space or mend the permissions. Do not delete it"
+            ) from None

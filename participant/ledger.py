@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from shared.database import open_database
 from shared.errors import LedgerError
-from shared.files import make_folder
 from shared.study import Study, parse_study
 from shared.week import IsoWeek
 
@@ -21,9 +19,7 @@ VERSION: Final = 1
 REDUCED: Final = "netflix_reduced"
 """The form of a payload that is a release's noised counts as little-endian i2. Later forms get names of their own."""
 
-_SCHEMA: Final = f"""
-BEGIN IMMEDIATE;
-PRAGMA user_version = {VERSION};
+_TABLES: Final = """
 CREATE TABLE studies (id TEXT PRIMARY KEY, terms BLOB NOT NULL) STRICT;
 CREATE TABLE draws (
     number INTEGER PRIMARY KEY,
@@ -37,6 +33,7 @@ CREATE TABLE draws (
 ) STRICT;
 CREATE UNIQUE INDEX a_week_is_drawn_once ON draws (week) WHERE origin = 'drawn';
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+INSERT INTO facts VALUES ('device', lower(hex(randomblob(16))));
 """
 
 
@@ -147,32 +144,5 @@ def open_ledger(path: Path) -> Iterator[Ledger]:
 
     Raises: LedgerError if it is no ledger, cannot be read or written, or was made by a newer version.
     """
-    with contextlib.closing(_connect(path)) as connection:
+    with contextlib.closing(open_database(path, _TABLES, VERSION)) as connection:
         yield Ledger(connection, path)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    try:
-        make_folder(path.parent, private=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(path, isolation_level=None, timeout=30)
-    except (OSError, sqlite3.Error) as error:
-        raise LedgerError(f"cannot open the ledger {path}: {error}; mend the permissions") from None
-    try:
-        connection.execute("PRAGMA synchronous = EXTRA")
-        connection.execute("PRAGMA foreign_keys = ON")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            # One transaction, so that a crash leaves no ledger rather than half of one.
-            connection.executescript(_SCHEMA)
-            connection.execute("INSERT INTO facts VALUES ('device', ?)", (secrets.token_hex(16),))
-            connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        connection.close()
-        raise LedgerError(
-            f"cannot use the ledger {path}: {error}. Do not delete it; restore it from a backup"
-        ) from None
-    if version > VERSION:
-        connection.close()
-        raise LedgerError(f"the ledger {path} was written by a newer version ({version}): update netflix-trend")
-    return connection

@@ -1,0 +1,40 @@
+"""Opening the apps' private SQLite files: the participant's ledger, the coordinator's final weeks."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from shared.errors import LedgerError
+from shared.files import make_folder
+
+
+def open_database(path: Path, tables: str, version: int) -> sqlite3.Connection:
+    """Return a connection to a private database, made with these `tables` at the first time; commits are durable.
+
+    Made in one transaction, so that a crash leaves no database rather than half of one.
+
+    Raises: LedgerError if it is none, cannot be read or written, or was made by a newer version.
+    """
+    connection = None
+    try:
+        make_folder(path.parent, private=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+        connection.execute("PRAGMA synchronous = EXTRA")
+        connection.execute("PRAGMA foreign_keys = ON")
+        found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if found == 0:
+            connection.executescript(f"BEGIN IMMEDIATE; PRAGMA user_version = {version}; {tables} COMMIT;")
+    except (OSError, sqlite3.Error) as error:
+        if connection:
+            connection.close()
+        raise LedgerError(
+            f"cannot use {path}: {error}; free space or mend the permissions. "
+            f"Do not delete it; restore it from a backup"
+        ) from None
+    if found > version:
+        connection.close()
+        raise LedgerError(f"{path} was written by a newer version ({found}): update netflix-trend")
+    return connection
