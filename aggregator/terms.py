@@ -70,6 +70,8 @@ def publish_study(results: Path, terms: Mapping[str, Any]) -> Study:
 
     Raises: StudyError for unsound terms: nothing is published then.
     """
+    if terms.get("trust", "one-coordinator") != "one-coordinator":
+        raise StudyError(f"trust {terms['trust']!r} cannot be measured by this version: update netflix-trend")
     path = results / "catalogue.csv"
     data = _read(path, catalogues.MAX_BYTES) if path.exists() else bundled_catalogue()
     catalogue = parse_catalogue(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +42,13 @@ max_epsilon_per_week = 2.0
 max_epsilon_total = 52.0
 units = ["show", "week"]
 trust = ["one-coordinator"]
+
+# Where two coordinators hold a half of your counts each: the fingerprint of the pair, as they told it to you outside
+# SyftBox. Without it nobody could tell that there are two of them.
+fingerprint = ""
 """
 
+_FINGERPRINT = re.compile(r"[0-9a-f]{40}")
 _MOST: Final = 1e9  # of an epsilon: no promise is left long before
 
 
@@ -60,6 +66,8 @@ class Settings:
     max_epsilon_total: float = 52.0
     units: tuple[Unit, ...] = ("show", "week")
     trust: tuple[Trust, ...] = ("one-coordinator",)
+    fingerprint: str = ""
+    """Of the pair of coordinators that is trusted, its digits alone."""
 
     def check_limits(self, study: Study) -> None:
         """Refuse a study that asks for more than the participant allows.
@@ -78,6 +86,22 @@ class Settings:
                     f"study {study.id[:8]} of {self.aggregator} is beyond your limit {limit} = {shown}: it asks for "
                     f"{asked}. Nothing new is released; to join it, change {limit} in settings.toml"
                 )
+        if study.trust == "two-coordinators":
+            self._check_pair(study)
+
+    def _check_pair(self, study: Study) -> None:
+        """Refuse two coordinators whom the participant has not compared: one person could play both."""
+        if self.fingerprint != _digits(study.fingerprint):
+            has = "another one is" if self.fingerprint else "none is"
+            raise LimitReached(
+                f"study {study.id[:8]} of {self.aggregator} is measured by two coordinators whose fingerprint you have "
+                f"to compare outside SyftBox: ask both for it, and write it as fingerprint in settings.toml ({has} "
+                f"there now). Nothing new is released"
+            )
+        raise LimitReached(
+            f"study {study.id[:8]} is measured by two coordinators, which this version cannot do yet: update "
+            f"netflix-trend. Nothing new is released"
+        )
 
 
 def read_settings(path: Path) -> Settings:
@@ -108,6 +132,7 @@ def _settings(found: Mapping[str, Any]) -> Settings:
         max_epsilon_total=_positive(found, "max_epsilon_total", 52.0),
         units=_strings(found, "units", ("show", "week"), get_args(Unit)),
         trust=_strings(found, "trust", ("one-coordinator",), get_args(Trust)),
+        fingerprint=_fingerprint(found.get("fingerprint", "")),
     )
 
 
@@ -129,6 +154,17 @@ def _zone(name: object) -> str:
         return ZoneInfo(str(name)).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise wrong("timezone", name, 'the name of a time zone, like "Europe/Berlin", or empty') from None
+
+
+def _fingerprint(value: object) -> str:
+    digits = _digits(value) if isinstance(value, str) else "?"
+    if digits and not _FINGERPRINT.fullmatch(digits):
+        raise wrong("fingerprint", value, "ten groups of four hexadecimal digits, or empty")
+    return digits
+
+
+def _digits(fingerprint: str) -> str:
+    return "".join(fingerprint.split()).lower()
 
 
 def _seconds(value: object) -> int:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Final, Literal, get_args
 
 from shared.catalogue import MAX_ROWS, Catalogue, parse_catalogue
+from shared.email import is_email
 from shared.errors import StudyError
 
 Unit = Literal["view", "show", "week"]
@@ -26,6 +27,25 @@ MOST_WEEKS: Final = 520
 MIN_EPSILON: Final = 1e-6  # per cell
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_ROLES: Final = ("leader", "helper")
+_FINGERPRINT_DIGITS: Final = 40  # 160 bits: two pairs of coordinators with the same one are out of reach
+
+
+@dataclass(frozen=True)
+class Coordinator:
+    """One of two coordinators who hold a half of every count each. Keys: the raw 32 bytes as 64 hex digits."""
+
+    email: str
+    hpke_public_key: str
+    """X25519: what is for this coordinator alone is encrypted to it."""
+    signing_public_key: str
+    """Ed25519: what this coordinator publishes for the other is signed with its private half."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.email, str) or not is_email(self.email) or self.email != self.email.lower():
+            raise StudyError(f"{str(self.email)[:80]!r} is no e-mail address of a coordinator in lower case")
+        for name in ("hpke_public_key", "signing_public_key"):
+            _check_hex(name, getattr(self, name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +77,10 @@ class Study:
     """Below it a week is published as withheld."""
     predecessor: str | None = None
     """The id of the study that this one follows."""
+    leader: Coordinator | None = None
+    """With trust `two-coordinators`: the one whom members name as aggregator."""
+    helper: Coordinator | None = None
+    """With trust `two-coordinators`: the other one."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -72,10 +96,9 @@ class Study:
                 raise StudyError(f"{name} {getattr(self, name)!r} is none of {', '.join(get_args(choices))}")
         if type(self.epsilon) is not float or not (math.isfinite(self.epsilon) and 0 < self.epsilon <= MAX_EPSILON):
             raise StudyError(f"epsilon {self.epsilon!r} must be a number above 0 and at most {MAX_EPSILON:g}")
-        for name in ("catalogue_sha256", "predecessor"):
-            value = getattr(self, name)
-            if not (isinstance(value, str) and _SHA256.fullmatch(value)) and (name, value) != ("predecessor", None):
-                raise StudyError(f"{name} {value!r} must be 64 hexadecimal digits")
+        _check_hex("catalogue_sha256", self.catalogue_sha256)
+        if self.predecessor is not None:
+            _check_hex("predecessor", self.predecessor)
         self._check_combination()
 
     def _check_combination(self) -> None:
@@ -93,8 +116,7 @@ class Study:
             raise StudyError(f"randomized-response needs max_views_per_show 1, not {self.max_views_per_show}")
         if self.unit == "view" and self.max_views_per_show == 1:
             raise StudyError("unit view needs max_views_per_show above 1; with 1 it is unit show")
-        if self.trust == "two-coordinators":
-            raise StudyError("trust two-coordinators cannot be joined with this version; update netflix-trend")
+        self._check_coordinators()
         if self.epsilon / self.sensitivity < MIN_EPSILON:
             raise StudyError(
                 f"epsilon {self.epsilon:g} over a sensitivity of {self.sensitivity} is below {MIN_EPSILON:g}: "
@@ -109,6 +131,32 @@ class Study:
             from shared.mechanism import check_laplace_fits
 
             check_laplace_fits(self)
+
+    def _check_coordinators(self) -> None:
+        """Refuse a study whose trust is not borne by the coordinators it names."""
+        pair = (self.leader, self.helper)
+        if self.trust == "one-coordinator":
+            if pair != (None, None):
+                raise StudyError("leader and helper go with trust two-coordinators only")
+            return
+        if not (isinstance(self.leader, Coordinator) and isinstance(self.helper, Coordinator)):
+            raise StudyError("trust two-coordinators needs a leader and a helper")
+        if self.leader.email == self.helper.email:
+            raise StudyError(f"leader and helper are both {self.leader.email}: one person would hold both halves")
+        if self.mechanism != "laplace":
+            raise StudyError(f"trust two-coordinators needs mechanism laplace, not {self.mechanism}")
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells a pair of coordinators from any other, over both addresses and all keys; empty without a pair.
+
+        Members compare it outside SyftBox. In groups of four hexadecimal digits, for the eye and for the telephone.
+        """
+        if not (self.leader and self.helper):
+            return ""
+        pair = {role: dataclasses.asdict(getattr(self, role)) for role in _ROLES}
+        digits = hashlib.sha256(_canonical(pair)).hexdigest()[:_FINGERPRINT_DIGITS]
+        return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
     @property
     def sensitivity(self) -> int:
@@ -144,7 +192,8 @@ class Study:
         return parse_catalogue(head)
 
     def _terms(self) -> dict[str, Any]:
-        return {"schema": SCHEMA, **dataclasses.asdict(self)}
+        terms = {"schema": SCHEMA, **dataclasses.asdict(self)}
+        return {name: value for name, value in terms.items() if name not in _ROLES or value is not None}
 
 
 def parse_study(data: bytes) -> Study:
@@ -165,7 +214,10 @@ def parse_study(data: bytes) -> Study:
         raise StudyError(
             f"the study has schema {str(schema)[:80]!r}; this version reads {SCHEMA}: update netflix-trend"
         )
-    known = {field.name for field in dataclasses.fields(Study)}
+    known = {field.name for field in dataclasses.fields(Study)} - set(_ROLES)
+    if found.get("trust") == "two-coordinators":
+        known |= set(_ROLES)
+        found |= {role: _parse_coordinator(role, found[role]) for role in _ROLES if role in found}
     if found.keys() != known:
         strange = sorted(str(name)[:40] for name in found.keys() ^ known)
         raise StudyError(f"the study has unknown or missing fields: {', '.join(strange)[:200]}")
@@ -175,8 +227,20 @@ def parse_study(data: bytes) -> Study:
     return study
 
 
+def _parse_coordinator(role: str, found: object) -> Coordinator:
+    known = {field.name for field in dataclasses.fields(Coordinator)}
+    if not isinstance(found, dict) or found.keys() != known:
+        raise StudyError(f"{role} must have {', '.join(sorted(known))}, and nothing else")
+    return Coordinator(**found)
+
+
 def _canonical(terms: dict[str, Any]) -> bytes:
     return json.dumps(terms, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _check_hex(name: str, value: object) -> None:
+    if not (isinstance(value, str) and _SHA256.fullmatch(value)):
+        raise StudyError(f"{name} {str(value)[:80]!r} must be 64 hexadecimal digits")
 
 
 def _check_integer(name: str, value: object, low: int, high: int) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from shared.email import is_email
 from shared.errors import SettingsError, WorkspaceError
 from shared.files import write_if_changed
 
@@ -19,10 +19,6 @@ RELEASE_FILE: Final = "netflix_reduced.npy"
 DEVICE_FILE: Final = "device"
 EVERYTHING: Final = "**"
 """The pattern of all files in a folder and below it."""
-
-_EMAIL = re.compile(r"[^@\s/\\\x00-\x1f\"<>]+@[^@\s/\\\x00-\x1f\"<>]+")
-
-_LONGEST_EMAIL: Final = 254  # RFC 5321
 
 
 @dataclass(frozen=True)
@@ -143,7 +139,7 @@ def check_email(text: str) -> str:
 
     Raises: SettingsError if it is none, or could lead out of the datasites folder.
     """
-    if len(text) > _LONGEST_EMAIL or not _EMAIL.fullmatch(text):
+    if not is_email(text):
         raise SettingsError(f"{text[:80]!r} is no e-mail address of a datasite; expected a form like name@example.org")
     return text.lower()
 

@@ -1,5 +1,6 @@
 """One member's app, pass by pass, on real files."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -27,6 +28,7 @@ from shared.errors import (
 )
 from shared.files import only_instance
 from shared.settings import write_settings
+from shared.study import Coordinator, parse_study
 from shared.workspace import PARTICIPANT_APP, RELEASE_FILE, Workspace, load_workspace
 from tests.conftest import COORDINATOR, EXPORT, SHOWS, TUESDAY, Neighbourhood
 
@@ -134,6 +136,33 @@ def test_a_study_beyond_the_limits_is_not_joined_and_the_line_says_which(
     with pytest.raises(LimitReached, match="max_epsilon_per_week = 2: it asks for 4"):
         neighbourhood.run(ANN, later)
     assert release(ann).read_bytes() == before
+
+
+def test_two_coordinators_are_joined_by_no_one_who_has_not_compared_their_fingerprint(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    settings = ann.app(PARTICIPANT_APP) / "settings.toml"
+    current = ann.results(COORDINATOR) / "study.json"
+    study = dataclasses.replace(
+        parse_study(current.read_bytes()),
+        trust="two-coordinators",
+        mechanism="laplace",
+        leader=Coordinator(COORDINATOR, "1" * 64, "2" * 64),
+        helper=Coordinator("helper@example.org", "3" * 64, "4" * 64),
+    )
+    current.write_bytes(study.to_json())
+    with pytest.raises(LimitReached, match="beyond your limit trust"):
+        neighbourhood.run(ANN)
+    write_settings(settings, "", {"trust": ["one-coordinator", "two-coordinators"]})
+    with pytest.raises(LimitReached, match="none is there now"):
+        neighbourhood.run(ANN)
+    write_settings(settings, "", {"fingerprint": "0000 " * 10})
+    with pytest.raises(LimitReached, match="another one is there now"):
+        neighbourhood.run(ANN)
+    write_settings(settings, "", {"fingerprint": study.fingerprint.upper()})
+    with pytest.raises(LimitReached, match="cannot do yet"):
+        neighbourhood.run(ANN)
+    assert not release(ann).exists()
 
 
 def test_nothing_is_drawn_beyond_the_total(neighbourhood: Neighbourhood, ann: Workspace) -> None:

@@ -1,21 +1,45 @@
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from shared.catalogue import format_catalogue, parse_catalogue
 from shared.errors import CatalogueError, StudyError
-from shared.study import Study, parse_study
+from shared.study import Coordinator, Study, parse_study
 from tests.conftest import SHOWS
 
+SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "study-1.schema.json"
 DATA = format_catalogue(SHOWS)
 TERMS: dict[str, Any] = {"catalogue_rows": len(SHOWS), "catalogue_sha256": parse_catalogue(DATA).sha256()}
+LEADER = Coordinator("leader@example.org", "1" * 64, "2" * 64)
+HELPER = Coordinator("helper@example.org", "3" * 64, "4" * 64)
+PAIR: dict[str, Any] = {"trust": "two-coordinators", "mechanism": "laplace", "leader": LEADER, "helper": HELPER}
 
 
 def test_a_study_is_read_back_from_its_json() -> None:
     study = Study(**TERMS, epsilon=1.5, predecessor="0" * 64)
     assert parse_study(study.to_json()) == study
+    pair = Study(**TERMS, **PAIR)
+    assert parse_study(pair.to_json()) == pair
+    schema = json.loads(SCHEMA.read_bytes())
+    for each in (study, pair):
+        jsonschema.validate(json.loads(each.to_json()), schema)
+
+
+def test_the_fingerprint_changes_with_every_address_and_key_of_the_pair() -> None:
+    before = Study(**TERMS, **PAIR).fingerprint
+    assert len(before.split()) == 10
+    changes = {"email": "other@example.org", "hpke_public_key": "5" * 64, "signing_public_key": "6" * 64}
+    for role, coordinator in (("leader", LEADER), ("helper", HELPER)):
+        for name, value in changes.items():
+            altered_pair = {**PAIR, role: dataclasses.replace(coordinator, **{name: value})}
+            assert Study(**TERMS, **altered_pair).fingerprint != before
+    swapped = {**PAIR, "leader": HELPER, "helper": LEADER}
+    assert Study(**TERMS, **swapped).fingerprint != before
+    assert Study(**TERMS).fingerprint == ""
 
 
 def test_the_id_is_that_of_the_terms_however_the_json_is_laid_out() -> None:
@@ -40,7 +64,10 @@ def test_the_id_is_that_of_the_terms_however_the_json_is_laid_out() -> None:
         ({"unit": "view", "mechanism": "laplace"}, "above 1"),
         ({"unit": "year"}, "none of"),
         ({"mechanism": "gaussian"}, "none of"),
-        ({"trust": "two-coordinators"}, "cannot be joined"),
+        ({"trust": "two-coordinators"}, "needs a leader and a helper"),
+        ({"leader": LEADER}, "two-coordinators only"),
+        ({**PAIR, "helper": LEADER}, "both halves"),
+        ({**PAIR, "mechanism": "randomized-response"}, "needs mechanism laplace"),
         ({"catalogue_rows": 0}, "whole number"),
         ({"catalogue_rows": 5.0}, "whole number"),
         ({"catalogue_rows": 100_000, "weeks": 520}, "10,000,000"),
@@ -71,6 +98,9 @@ def altered(**changes: Any) -> bytes:
         (altered(epsilon="2"), "epsilon"),
         (altered(epsilon=2), "epsilon"),
         (altered(unit=["show"]), "unit"),
+        (altered(leader=None), "leader"),
+        (altered(trust="two-coordinators", leader=1, helper=2), "leader must have"),
+        (altered(trust="two-coordinators", leader={**vars(LEADER), "email": "../x"}, helper={}), "no e-mail address"),
     ],
 )
 def test_a_study_from_outside_is_refused_unless_it_is_whole(data: bytes, rule: str) -> None:
