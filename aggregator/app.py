@@ -9,12 +9,13 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
+from aggregator import registry
 from aggregator.collect import Rejected, collect, release_paths
 from aggregator.combine import Total, Totals, add, estimate
 from aggregator.results import Results, Week
 from aggregator.settings import read_settings
 from aggregator.store import Store, open_store
-from aggregator.terms import Terms, ensure_terms
+from aggregator.terms import Terms, ensure_terms, publish_record
 from shared.files import only_instance, write_if_changed
 from shared.week import IsoWeek, latest_closed, still_open, weeks_between
 from shared.workspace import AGGREGATOR_APP, EVERYTHING, Workspace, permit
@@ -33,6 +34,7 @@ def run(workspace: Workspace, now: datetime) -> str:
     with only_instance(private), open_store(private / STORE) as store:
         permit(results_folder, pattern=EVERYTHING, reader="*")
         terms = ensure_terms(results_folder)
+        publish_record(results_folder, terms.study, now.date())
         studies = store.remember(terms.published)
         last = latest_closed(now.date())
         first = store.first_week(last.plus(1 - terms.study.open_weeks))
@@ -110,7 +112,7 @@ def _top_line(results: Results) -> str:
 def watched_files(workspace: Workspace) -> list[str]:
     """Return every file and folder that the outcome of a pass depends on, present or not."""
     folder = workspace.results(workspace.email)
-    own = ("study.json", "catalogue.csv", "studies", "syftperm.yaml", "syft.pub.yaml", "weeks")
+    own = ("study.json", "catalogue.csv", "studies", "syftperm.yaml", "syft.pub.yaml", "weeks", registry.FILE)
     results = ("most_common_show.json", "trends.json", "trends.csv", "index.html")
     watched = [workspace.config, workspace.apps, workspace.app(AGGREGATOR_APP) / "settings.toml", workspace.datasites]
     watched += [workspace.private(AGGREGATOR_APP) / STORE, *(folder / name for name in (*own, *results))]

@@ -18,14 +18,16 @@ import click
 from aggregator import app as steps
 from aggregator.collect import Accepted, collect
 from aggregator.commands_catalogue import catalogue_commands
+from aggregator.registry import CURATOR
 from aggregator.settings import TEMPLATE, read_settings
-from aggregator.terms import publish_study, read_terms
+from aggregator.terms import draft_study, publish_record, publish_study, read_terms
 from shared.commands import CONTEXT, carry_out, local_now, run_command
 from shared.errors import HistoryError
 from shared.files import PATIENCE, only_instance
 from shared.install import write_run_script
+from shared.promise import terms_in_words
 from shared.settings import write_settings
-from shared.study import MechanismName, Unit
+from shared.study import MechanismName, Trust, Unit
 from shared.week import next_monday
 from shared.workspace import AGGREGATOR_APP, EVERYTHING, Workspace, config_path, load_workspace, permit
 
@@ -122,21 +124,40 @@ def study() -> None:
 @click.option("--epsilon", type=float, help="Privacy loss per unit and week.")
 @click.option("--max-views-per-show", type=int, help="Cap per show and week; 1 counts viewers.")
 @click.option("--max-shows-per-week", type=int, help="Cap on the shows of a week; for unit week.")
-@click.option("--mechanism", type=click.Choice(get_args(MechanismName)))
+@click.option("--mechanism", type=click.Choice(get_args(MechanismName)), help="How counts are noised.")
+@click.option("--trust", type=click.Choice(get_args(Trust)), help="Whether one coordinator measures, or two together.")
+@click.option("--catalogue-rows", type=int, help="Count the first rows of the catalogue only.")
 @click.option("--weeks", type=int, help="How many past weeks a release file keeps.")
 @click.option("--open-weeks", type=int, help="How many weeks after its end a week takes releases.")
 @click.option("--min-participants", type=int, help="Below it a week is withheld.")
-def study_new(**terms: Any) -> None:
-    """Publish a new study over the whole catalogue. What is not named stays as it was."""
+@click.option("--curator", default=CURATOR, help="Who you are, for deployment.yaml, which is public.")
+@click.option("--preview", is_flag=True, help="Say what the study would promise, and publish nothing.")
+@click.option("--yes", is_flag=True, help="Publish without asking, also in a terminal.")
+@click.option("--json", "as_json", is_flag=True, help="Print the study itself.")
+def study_new(*, curator: str, preview: bool, yes: bool, as_json: bool, **terms: Any) -> None:
+    r"""Publish a new study over the whole catalogue. What is not named stays as it was.
+
+    \b
+    netflix-trend-aggregator study new --epsilon 1 --preview
+    netflix-trend-aggregator study new --unit week --max-shows-per-week 5
+    """
     workspace = load_workspace(config_path())
     folder = workspace.results(workspace.email)
     stated = {name: value for name, value in terms.items() if value is not None}
     if stated.get("unit", "week") != "week":
         stated.setdefault("max_shows_per_week", None)
     with only_instance(workspace.private(AGGREGATOR_APP), PATIENCE):
+        drafted, _ = draft_study(folder, stated)
+        click.echo(drafted.to_json().decode().rstrip() if as_json else "\n".join(terms_in_words(drafted)))
+        if preview:
+            click.echo("nothing was published; without --preview it is", err=True)
+            return
+        if not yes and sys.stdin.isatty():
+            click.confirm("Publish it?", abort=True)
         permit(folder, pattern=EVERYTHING, reader="*")
         published = publish_study(folder, stated)
-    click.echo(published.to_json().decode().rstrip())
+        publish_record(folder, published, local_now().date(), curator)
+    click.echo(f"published study {published.id[:8]} in {folder}", err=True)
     click.echo("members join it by themselves if it is within their limits", err=True)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from aggregator.combine import Estimates
 from aggregator.rank import CHART, chart_history, leading, most_common, trends
 from aggregator.site import render_page
 from shared.catalogue import Catalogue
+from shared.promise import ANYONE, promise
 from shared.study import Study
 from shared.week import IsoWeek
 
@@ -163,7 +163,7 @@ class Results:
                 "mechanism": study.mechanism,
                 "trust": study.trust,
                 "min_participants": study.min_participants,
-                "words": privacy_in_words(study),
+                "words": promise(study, ANYONE),
             },
             "counts": "viewers" if study.max_views_per_show == 1 else "views",
         }
@@ -180,20 +180,6 @@ class Results:
             "share": _rounded(week.share[row], 5),
             "rank": int(week.rank[row]),
         }
-
-
-def privacy_in_words(study: Study) -> str:
-    """Return what a study protects in one sentence."""
-    odds = math.exp(study.epsilon)
-    unit = {
-        "view": "that you watched one given view",
-        "show": "that you watched one given show in one given week",
-        "week": "of anything you watched in one given week",
-    }[study.unit]
-    return (
-        f"Every release is noised on its member's own machine: whoever sees it, even knowing all else about that "
-        f"member, can shift the odds {unit} by at most {odds:.3g} times (epsilon {study.epsilon:g}, {study.mechanism})."
-    )
 
 
 def _cell(text: str) -> str:

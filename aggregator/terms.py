@@ -6,9 +6,11 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from aggregator import registry
 from shared import catalogue as catalogues
 from shared import study as studies
 from shared.catalogue import Catalogue, bundled_catalogue, parse_catalogue
@@ -63,37 +65,56 @@ def read_terms(results: Path) -> Terms:
     return Terms(study, published, parse_catalogue(data))
 
 
-def publish_study(results: Path, terms: Mapping[str, Any]) -> Study:
-    """Publish a study with these terms over the whole catalogue as it is now, following the one before.
+def draft_study(results: Path, terms: Mapping[str, Any]) -> tuple[Study, bytes]:
+    """Return the study that these terms would make, following the one before, and the catalogue it counts.
 
-    Terms that are not named keep the value of the study before, or the default. Repeating it changes nothing.
+    Terms that are not named keep the value of the study before, or the default; the catalogue is counted as it is now,
+    or its first `catalogue_rows` rows. Terms that change nothing give the study before.
 
-    Raises: StudyError for unsound terms: nothing is published then.
+    Raises: StudyError for unsound terms, CatalogueError for an unsound catalogue.
     """
     if terms.get("trust", "one-coordinator") != "one-coordinator":
-        raise StudyError(f"trust {terms['trust']!r} cannot be measured by this version: update netflix-trend")
-    path = results / "catalogue.csv"
+        raise StudyError(f"trust {terms['trust']} cannot be measured by this version: update netflix-trend")
+    path, current = results / "catalogue.csv", results / "study.json"
     data = _read(path, catalogues.MAX_BYTES) if path.exists() else bundled_catalogue()
     catalogue = parse_catalogue(data)
-    counted: dict[str, Any] = {"catalogue_rows": len(catalogue), "catalogue_sha256": catalogue.sha256()}
-    current = results / "study.json"
-    if current.exists():
-        before = parse_study(_read(current, studies.MAX_BYTES))
-        study = dataclasses.replace(before, **counted, **terms)
-        if study == before:
-            return before
-        if study.open_weeks > before.open_weeks:
-            raise StudyError(
-                f"open_weeks {study.open_weeks} is more than the {before.open_weeks} of the study before: weeks that "
-                f"are final would take releases again, at their members' cost"
-            )
-        study = dataclasses.replace(study, predecessor=before.id)
-    else:
-        study = Study(**counted, **terms)
-    write_if_changed(path, data)
+    counted = catalogue.first(terms.get("catalogue_rows", len(catalogue)))
+    stated = {**terms, "catalogue_rows": len(counted), "catalogue_sha256": counted.sha256()}
+    if not current.exists():
+        return Study(**stated), data
+    before = parse_study(_read(current, studies.MAX_BYTES))
+    study = dataclasses.replace(before, **stated)
+    if study == before:
+        return before, data
+    if study.open_weeks > before.open_weeks:
+        raise StudyError(
+            f"open_weeks {study.open_weeks} is more than the {before.open_weeks} of the study before: weeks that "
+            f"are final would take releases again, at their members' cost"
+        )
+    return dataclasses.replace(study, predecessor=before.id), data
+
+
+def publish_study(results: Path, terms: Mapping[str, Any]) -> Study:
+    """Publish the study that `draft_study` makes of these terms. Repeating it changes nothing.
+
+    Raises: see draft_study; nothing is published then.
+    """
+    study, data = draft_study(results, terms)
+    write_if_changed(results / "catalogue.csv", data)
     write_if_changed(results / "studies" / f"{study.id}.json", study.to_json())
-    write_if_changed(current, study.to_json())
+    write_if_changed(results / "study.json", study.to_json())
     return study
+
+
+def publish_record(results: Path, study: Study, today: date, curator: str = registry.CURATOR) -> None:
+    """Write the registry's record of a study beside it, once: its date is that of the first publication."""
+    path = results / registry.FILE
+    try:
+        if f"'netflix-trend-{study.id[:8]}'".encode() in read_regular_file(path, studies.MAX_BYTES):
+            return
+    except OSError:
+        pass  # none yet, or something else in its place: it is written
+    write_if_changed(path, registry.format_record(registry.deployment_record(study, curator, today)))
 
 
 def _read(path: Path, limit: int) -> bytes:

@@ -34,6 +34,10 @@ class Mechanism(Protocol):
     """How counts are noised, and what that means for their sum."""
 
     @property
+    def words(self) -> str:
+        """What becomes of a cell, as the end of a sentence that begins with it."""
+
+    @property
     def epsilon(self) -> float:
         """The privacy loss per unit and week that OpenDP's map states for what is built: at most the study's."""
 
@@ -63,6 +67,11 @@ class RandomizedResponse:
 
     study_epsilon: float
     flips: int
+
+    @property
+    def words(self) -> str:
+        """See Mechanism."""
+        return f"is flipped with probability {self.flip_probability:.3f}"
 
     @property
     def flip_probability(self) -> float:
@@ -124,6 +133,11 @@ class DiscreteLaplace:
     study_epsilon: float
     sensitivity: int
     max_count: int
+
+    @property
+    def words(self) -> str:
+        """See Mechanism."""
+        return f"gets discrete Laplace noise of scale {self.scale:.3g}"
 
     @property
     def scale(self) -> float:

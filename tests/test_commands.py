@@ -108,6 +108,21 @@ def test_a_run_that_changes_nothing_says_the_same_without_importing_anything_hea
     assert done.stdout.splitlines() == [said.pop().strip(), "0 False False"]
 
 
+def test_a_new_study_is_told_in_words_before_it_is_published(machine: Machine) -> None:
+    machine.call("aggregator", "install")
+    shown = machine.call("aggregator", "study", "new", "--epsilon", "1", "--preview")
+    results = machine.box / "datasites" / ME / "public" / "netflix_trend_aggregator"
+    assert "by at most 2.8 times; over k weeks of that show by 2.8 to the power k" in shown.stdout
+    assert not (results / "study.json").exists()
+    published = machine.call("aggregator", "study", "new", "--epsilon", "1")
+    assert published.returncode == 0, published.stderr
+    assert json.loads((results / "study.json").read_bytes())["epsilon"] == 1.0
+    assert "privacy_parameters:\n      epsilon: 1.0" in (results / "deployment.yaml").read_text()
+    refused = machine.call("aggregator", "study", "new", "--unit", "week")
+    assert (refused.returncode, refused.stdout) == (ExitCode.STUDY, "")
+    assert "needs max_shows_per_week" in refused.stderr
+
+
 def test_install_can_be_repeated_and_keeps_what_the_person_wrote(machine: Machine) -> None:
     machine.call("participant", "install", "--aggregator", ME)
     settings = machine.apps / "netflix_trend_participant" / "settings.toml"
