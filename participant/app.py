@@ -64,6 +64,8 @@ def run(workspace: Workspace, now: datetime, home: Path) -> Pass:
     settings = read_settings(workspace.app(PARTICIPANT_APP) / "settings.toml")
     with only_instance(workspace.private(PARTICIPANT_APP)), open_ledger(ledger_path(workspace)) as ledger:
         now = now.astimezone(time_zone(settings, ledger))
+        if ledger.fact(WITHDRAWN):  # finished, if it was interrupted or undone
+            remove_published(workspace, ledger)
         check_part(workspace, settings, ledger)
         notes = _publish(workspace, ledger, settings.aggregator, now)
         study, catalogue = read_terms(workspace, settings.aggregator)
@@ -117,11 +119,10 @@ def ledger_path(workspace: Workspace) -> Path:
 def check_part(workspace: Workspace, settings: Settings, ledger: Ledger) -> None:
     """Stop unless this machine is the one that draws, for the coordinator of `install`, and its owner takes part.
 
-    Raises: NotYet after a withdrawal, whose removal is finished if it was interrupted or undone; DeviceElsewhere if the
-    datasite carries another device's identifier; SettingsError if the coordinator was changed by hand.
+    Raises: NotYet after a withdrawal; DeviceElsewhere if the datasite carries another device's identifier;
+    SettingsError if the coordinator was changed by hand.
     """
     if ledger.fact(WITHDRAWN):
-        remove_published(workspace, ledger)
         raise NotYet(
             "you have withdrawn: nothing is published; run netflix-trend-participant install to take part again"
         )
@@ -239,7 +240,7 @@ def _release_due(
         recent = history.views[history.views["date"] >= pd.Timestamp(due[0].first_day)]
         counts = count_views(recent, catalogue)
     for week in due:
-        if ledger.spent() + study.epsilon > settings.max_epsilon_total * (1 + 1e-12):
+        if not affordable_weeks(ledger, settings, study):
             raise LimitReached(
                 f"your limit max_epsilon_total = {settings.max_epsilon_total:g} is reached (spent "
                 f"{ledger.spent():g}): nothing new is released. To go on, raise it in settings.toml"
@@ -247,6 +248,11 @@ def _release_due(
         noised = mechanism.noise(bound_counts(counts.get(week, {}), study))
         ledger.record(Draw(week, study.id, REDUCED, payload_of(noised), "drawn", settings.aggregator), study, now)
     return tuple(due)
+
+
+def affordable_weeks(ledger: Ledger, settings: Settings, study: Study) -> int:
+    """Return how many more weeks of a study the participant's total allows."""
+    return max(0, int((settings.max_epsilon_total - ledger.spent()) / study.epsilon + 1e-9))
 
 
 def due_weeks(ledger: Ledger, study: Study, covered_until: date, today: date) -> list[IsoWeek]:
@@ -295,7 +301,7 @@ def _summary(
     spent = ledger.spent()
     done = f"released {', '.join(map(str, released))}" if released else "nothing new to release"
     line = f"{done}; {len(ledger.weeks())} weeks in all, epsilon {spent:g} of your limit {settings.max_epsilon_total:g}"
-    left = max(0, int((settings.max_epsilon_total - spent) / study.epsilon + 1e-9))
+    left = affordable_weeks(ledger, settings, study)
     if left <= WARN_WEEKS:
         line += f" (enough for {left} more weeks; max_epsilon_total in settings.toml is the limit)"
     if not history.covers(latest_closed(today)):

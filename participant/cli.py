@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,13 +16,15 @@ from participant import app as steps
 from participant.exports import parse_source, read_exports
 from participant.history import DATE_ORDERS, DateOrder
 from participant.install import install_participant, withdraw_participant
-from participant.ledger import open_ledger
-from participant.settings import local_zone, read_settings
+from participant.ledger import read_ledger
+from participant.preview import preview as look_ahead
+from participant.settings import Settings, local_zone, read_settings
+from participant.status import standing
 from participant.tables import count_shows, explain_views, format_table
 from shared.catalogue import bundled_catalogue, parse_catalogue
 from shared.commands import CONTEXT, carry_out, local_now, run_command
 from shared.week import next_monday
-from shared.workspace import PARTICIPANT_APP, RELEASE_FILE, Workspace, config_path, load_workspace
+from shared.workspace import PARTICIPANT_APP, Workspace, check_email, config_path, load_workspace
 
 
 @dataclass(frozen=True)
@@ -84,47 +87,34 @@ def install(aggregator: str | None, histories: tuple[str, ...], *, take_over: bo
 
 
 @cli.command()
+@click.option("--aggregator", metavar="EMAIL", help="The coordinator's e-mail address, before install.")
+@click.option("--history", "histories", metavar="[NAME=]PATH", multiple=True, help="An export, before install.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def preview(aggregator: str | None, histories: tuple[str, ...], *, as_json: bool) -> None:
+    """Show what would be released next, what it would cost, and the exact counts it would protect.
+
+    Nothing is spent and nothing is written. It works before install, once SyftBox has brought the study.
+    """
+    workspace = load_workspace(config_path())
+    path = workspace.app(PARTICIPANT_APP) / "settings.toml"
+    settings = read_settings(path) if path.exists() or not aggregator else Settings(check_email(aggregator))
+    if aggregator:
+        settings = dataclasses.replace(settings, aggregator=check_email(aggregator))
+    if histories:
+        settings = dataclasses.replace(settings, history=histories)
+    found = look_ahead(workspace, settings, local_now(), Path.home())
+    click.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False) if as_json else "\n".join(found.lines()))
+
+
+@cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(*, as_json: bool) -> None:
     """Show what was released, and what it cost."""
     workspace = load_workspace(config_path())
     settings = read_settings(workspace.app(PARTICIPANT_APP) / "settings.toml")
-    if steps.ledger_path(workspace).exists():
-        with open_ledger(steps.ledger_path(workspace)) as ledger:
-            draws, studies, spent = ledger.draws(), ledger.studies(), ledger.spent()
-            withdrawn = bool(ledger.fact("withdrawn"))
-    else:
-        draws, studies, spent, withdrawn = [], {}, 0.0, False
-    published = workspace.api_data(workspace.email) / RELEASE_FILE
-    weeks = [
-        {
-            "week": str(draw.week),
-            "study": draw.study,
-            "unit": studies[draw.study].unit,
-            "epsilon": studies[draw.study].epsilon,
-            "origin": draw.origin,
-        }
-        for draw in sorted(draws, key=lambda draw: draw.week)
-    ]
-    found = {
-        "datasite": workspace.email,
-        "aggregator": settings.aggregator,
-        "released": weeks,
-        "epsilon_spent": spent,
-        "max_epsilon_total": settings.max_epsilon_total,
-        "published": str(published) if published.exists() else None,
-        "withdrawn": withdrawn,
-    }
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-        return
-    click.echo(f"{workspace.email}, " + (f"coordinator {settings.aggregator}" if settings.aggregator else "withdrawn"))
-    for week in weeks:
-        click.echo(f"  {week['week']}  epsilon {week['epsilon']:g} per {week['unit']}  study {str(week['study'])[:8]}")
-    click.echo(
-        f"{len(weeks)} weeks released, epsilon {spent:g} of your limit {settings.max_epsilon_total:g}; "
-        f"published: {found['published'] or 'nothing'}"
-    )
+    with read_ledger(steps.ledger_path(workspace)) as ledger:
+        found = standing(workspace, settings, ledger)
+    click.echo(json.dumps(found.to_json(), indent=2) if as_json else "\n".join(found.lines()))
 
 
 @cli.command()

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from shared.database import open_database
+from shared.database import make_tables, open_database
 from shared.errors import LedgerError
 from shared.study import Study, parse_study
 from shared.week import IsoWeek
@@ -124,6 +124,11 @@ class Ledger:
         studies = self.studies()
         return sum(studies[draw.study].epsilon for draw in self.draws())
 
+    def copy_into(self, connection: sqlite3.Connection) -> None:
+        """Copy the ledger, as it is now, into an empty database."""
+        with self._failures():
+            self._connection.backup(connection)
+
     def _execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self._failures():
             return self._connection.execute(statement, values).fetchall()
@@ -146,3 +151,18 @@ def open_ledger(path: Path) -> Iterator[Ledger]:
     """
     with contextlib.closing(open_database(path, _TABLES, VERSION)) as connection:
         yield Ledger(connection, path)
+
+
+@contextlib.contextmanager
+def read_ledger(path: Path) -> Iterator[Ledger]:
+    """Open a copy of the ledger in memory, an empty one if there is none: whatever is done to it is not kept.
+
+    Raises: see open_ledger.
+    """
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+        if path.exists():
+            with open_ledger(path) as ledger:
+                ledger.copy_into(copy)
+        else:
+            make_tables(copy, _TABLES, VERSION)
+        yield Ledger(copy, path)

@@ -13,8 +13,6 @@ from shared.files import make_folder
 def open_database(path: Path, tables: str, version: int) -> sqlite3.Connection:
     """Return a connection to a private database, made with these `tables` at the first time; commits are durable.
 
-    Made in one transaction, so that a crash leaves no database rather than half of one.
-
     Raises: LedgerError if it is none, cannot be read or written, or was made by a newer version.
     """
     connection = None
@@ -26,7 +24,7 @@ def open_database(path: Path, tables: str, version: int) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         found = int(connection.execute("PRAGMA user_version").fetchone()[0])
         if found == 0:
-            connection.executescript(f"BEGIN IMMEDIATE; PRAGMA user_version = {version}; {tables} COMMIT;")
+            make_tables(connection, tables, version)
     except (OSError, sqlite3.Error) as error:
         if connection:
             connection.close()
@@ -38,3 +36,8 @@ def open_database(path: Path, tables: str, version: int) -> sqlite3.Connection:
         connection.close()
         raise LedgerError(f"{path} was written by a newer version ({found}): update netflix-trend")
     return connection
+
+
+def make_tables(connection: sqlite3.Connection, tables: str, version: int) -> None:
+    """Make an empty database's tables, in one transaction: a crash leaves none rather than half of them."""
+    connection.executescript(f"BEGIN IMMEDIATE; PRAGMA user_version = {version}; {tables} COMMIT;")

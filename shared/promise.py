@@ -6,11 +6,14 @@ import math
 from typing import Final
 
 from shared.mechanism import mechanism_of
-from shared.study import Study
+from shared.study import Study, Unit
 
 MEMBER: Final = ("your file", "you", "your")
 """Of whom the promise speaks to a member: the file, the person, and theirs."""
 ANYONE: Final = ("a member's file", "they", "that member's")
+
+SUBJECT: Final[dict[Unit, str]] = {"view": "one viewing", "show": "one show", "week": "all you watched"}
+"""What one epsilon protects, as the subject of a sentence about some weeks."""
 
 _WRITTEN_OUT: Final = 1000  # larger odds are written as a power of e
 _SHOWS: Final = 5  # of the example of a whole week; half of all weeks with views have at most three

@@ -97,6 +97,23 @@ def test_from_nothing_to_a_published_week_in_one_workspace(machine: Machine) -> 
     assert mine["epsilon_spent"] == 10
 
 
+def test_a_preview_before_install_shows_what_would_happen_and_status_what_did(machine: Machine) -> None:
+    machine.download()
+    machine.call("aggregator", "install")
+    machine.run_script("netflix_trend_aggregator")
+    shown = machine.call("participant", "preview", "--aggregator", ME)
+    assert shown.returncode == 0, shown.stderr
+    assert "each over all 6,533 shows of the catalogue" in shown.stdout
+    found = json.loads(machine.call("participant", "preview", "--aggregator", ME, "--json").stdout)
+    assert (len(found["weeks"]), found["epsilon_now"]) == (5, 10)
+    assert not (machine.apps / "netflix_trend_participant").exists()
+    nothing = machine.call("participant", "preview")
+    assert (nothing.returncode, nothing.stdout) == (ExitCode.SETTINGS, "")
+    machine.call("participant", "install", "--aggregator", ME)
+    machine.run_script("netflix_trend_participant")
+    assert "in all 5 of them e^10" in machine.call("participant", "status").stdout
+
+
 def test_a_run_that_changes_nothing_says_the_same_without_importing_anything_heavy(machine: Machine) -> None:
     machine.download()
     machine.call("participant", "install", "--aggregator", ME)

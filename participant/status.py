@@ -1,0 +1,90 @@
+"""What was released so far and what it cost: the ledger, for people and for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from participant.app import WITHDRAWN
+from participant.ledger import Draw, Ledger
+from participant.settings import Settings
+from shared.promise import SUBJECT, odds
+from shared.study import Study, Unit
+from shared.workspace import RELEASE_FILE, Workspace
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a participant stands."""
+
+    datasite: str
+    aggregator: str
+    """Empty after a withdrawal."""
+    draws: list[Draw]
+    """By week; a week that another device published too has two."""
+    studies: dict[str, Study]
+    spent: float
+    """Epsilon of all draws: what a unit that lies in every one of the weeks has lost."""
+    limit: float
+    published: str | None
+    """The path of the release file, if there is one."""
+    withdrawn: bool
+
+    def lines(self) -> Iterator[str]:
+        """Yield the standing for people."""
+        yield f"{self.datasite}, " + (f"coordinator {self.aggregator}" if self.aggregator else "withdrawn")
+        for draw in self.draws:
+            study = self.studies[draw.study]
+            adopted = "  published elsewhere, kept and charged" if draw.origin == "adopted" else ""
+            yield f"  {draw.week}  epsilon {study.epsilon:g} per {study.unit}  study {study.id[:8]}{adopted}"
+        yield (
+            f"{len(self.draws)} weeks released; published: {self.published or 'nothing'}\n"
+            f"epsilon {self.spent:g} of your limit {self.limit:g} is spent"
+        )
+        for epsilon, unit, number in self._by_terms():
+            once, always = odds(epsilon), odds(number * epsilon)
+            weeks = f"one of the {number} weeks" if number > 1 else "the one week"
+            line = f"in odds, at most: {SUBJECT[unit]} in {weeks} at epsilon {epsilon:g} {once} times"
+            yield line + (f", in all {number} of them {always}" if number > 1 else "")
+
+    def _by_terms(self) -> list[tuple[float, Unit, int]]:
+        terms = sorted((self.studies[draw.study].epsilon, self.studies[draw.study].unit) for draw in self.draws)
+        return [(epsilon, unit, len(list(same))) for (epsilon, unit), same in groupby(terms)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the standing for scripts."""
+        return {
+            "datasite": self.datasite,
+            "aggregator": self.aggregator,
+            "released": [
+                {
+                    "week": str(draw.week),
+                    "study": draw.study,
+                    "unit": self.studies[draw.study].unit,
+                    "epsilon": self.studies[draw.study].epsilon,
+                    "origin": draw.origin,
+                }
+                for draw in self.draws
+            ],
+            "epsilon_spent": self.spent,
+            "max_epsilon_total": self.limit,
+            "published": self.published,
+            "withdrawn": self.withdrawn,
+        }
+
+
+def standing(workspace: Workspace, settings: Settings, ledger: Ledger) -> Standing:
+    """Return where the participant stands."""
+    published = workspace.api_data(workspace.email) / RELEASE_FILE
+    return Standing(
+        workspace.email,
+        settings.aggregator,
+        sorted(ledger.draws(), key=lambda draw: draw.week),
+        ledger.studies(),
+        ledger.spent(),
+        settings.max_epsilon_total,
+        str(published) if published.exists() else None,
+        bool(ledger.fact(WITHDRAWN)),
+    )
