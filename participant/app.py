@@ -239,8 +239,9 @@ def _release_due(
     if due:
         recent = history.views[history.views["date"] >= pd.Timestamp(due[0].first_day)]
         counts = count_views(recent, catalogue)
-    for week in due:
-        if not affordable_weeks(ledger, settings, study):
+    within = affordable_weeks(ledger, settings, study)
+    for number, week in enumerate(due):
+        if number == within:
             raise LimitReached(
                 f"your limit max_epsilon_total = {settings.max_epsilon_total:g} is reached (spent "
                 f"{ledger.spent():g}): nothing new is released. To go on, raise it in settings.toml"

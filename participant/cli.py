@@ -11,8 +11,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from participant import app as steps
+from participant.audit import audit as measure
 from participant.exports import parse_source, read_exports
 from participant.history import DATE_ORDERS, DateOrder
 from participant.install import install_participant, withdraw_participant
@@ -21,8 +24,11 @@ from participant.preview import preview as look_ahead
 from participant.settings import Settings, local_zone, read_settings
 from participant.status import standing
 from participant.tables import count_shows, explain_views, format_table
+from participant.terms import read_terms
 from shared.catalogue import bundled_catalogue, parse_catalogue
 from shared.commands import CONTEXT, carry_out, local_now, run_command
+from shared.errors import ExitCode, NetflixTrendError
+from shared.study import Study
 from shared.week import next_monday
 from shared.workspace import PARTICIPANT_APP, Workspace, check_email, config_path, load_workspace
 
@@ -115,6 +121,35 @@ def status(*, as_json: bool) -> None:
     with read_ledger(steps.ledger_path(workspace)) as ledger:
         found = standing(workspace, settings, ledger)
     click.echo(json.dumps(found.to_json(), indent=2) if as_json else "\n".join(found.lines()))
+
+
+@cli.command()
+def audit() -> None:
+    """Measure the promise on this machine, with invented histories, along the whole way to the published file.
+
+    The terms are those of your coordinator's study, or the default ones where none has arrived. Takes up to two
+    minutes; nothing of yours is read, and nothing is published.
+    """
+    columns = (TextColumn("measuring"), BarColumn(), TimeRemainingColumn())
+    screen = Console(stderr=True)
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("", total=1.0)
+        verdict = measure(_study_here(), progress=lambda done: bar.update(task, completed=done))
+    for line in verdict.lines():
+        click.echo(line)
+    if not verdict.holds:
+        raise click.exceptions.Exit(ExitCode.PROMISE)
+
+
+def _study_here() -> Study:
+    """Return the study of the coordinator who is set here, or the default one."""
+    try:
+        workspace = load_workspace(config_path())
+        settings = read_settings(workspace.app(PARTICIPANT_APP) / "settings.toml")
+        return read_terms(workspace, settings.aggregator)[0]
+    except NetflixTrendError:
+        bundled = parse_catalogue(bundled_catalogue())
+        return Study(catalogue_rows=len(bundled), catalogue_sha256=bundled.sha256())
 
 
 @cli.command()

@@ -35,6 +35,7 @@ class ExitCode(IntEnum):
     LIMIT = 15
     LEDGER = 16
     FILES = 17
+    PROMISE = 18
 
 
 class NetflixTrendError(Exception):

@@ -114,6 +114,14 @@ def test_a_preview_before_install_shows_what_would_happen_and_status_what_did(ma
     assert "in all 5 of them e^10" in machine.call("participant", "status").stdout
 
 
+def test_an_audit_needs_no_workspace_and_ends_in_two_lines(machine: Machine) -> None:
+    """A right app fails it by chance once in 100,000 runs."""
+    machine.config.unlink()
+    done = machine.call("participant", "audit")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
+    assert "promised 2 per show and week" in done.stdout
+
+
 def test_a_run_that_changes_nothing_says_the_same_without_importing_anything_heavy(machine: Machine) -> None:
     machine.download()
     machine.call("participant", "install", "--aggregator", ME)
