@@ -50,12 +50,14 @@ def write_if_changed(path: Path, data: bytes) -> bool:
 
 
 def make_folder(path: Path, *, private: bool = False) -> None:
-    """Make a folder and its parents; a private one can be entered by its owner only.
+    """Make a folder and those of its parents that are not there; private ones can be entered by their owner only.
 
     Raises: FilesError if the machine refuses.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o755)
+        if not path.parent.exists():
+            make_folder(path.parent, private=private)
+        path.mkdir(exist_ok=True, mode=0o700 if private else 0o755)
     except OSError as error:
         raise FilesError(f"cannot make the folder {path}: {error.strerror}; mend what is in its place") from error
 

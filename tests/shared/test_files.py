@@ -29,6 +29,15 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(
     assert [(found.name, found.read_bytes()) for found in tmp_path.iterdir()] == [("release", b"old")]
 
 
+def test_the_parents_of_a_private_file_are_private_too(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        write_atomically(tmp_path / "one" / "two" / "secret", b"x", private=True)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "one").stat().st_mode & 0o777 == (tmp_path / "one" / "two").stat().st_mode & 0o777 == 0o700
+
+
 def test_temporary_names_are_ignored_by_every_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     replace = Path.replace
