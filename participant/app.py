@@ -32,7 +32,7 @@ from shared.errors import (
     SettingsError,
     WorkspaceError,
 )
-from shared.files import only_instance, read_regular_file, write_if_changed
+from shared.files import only_instance, read_regular_file, remove_litter, write_if_changed
 from shared.mechanism import mechanism_of
 from shared.study import MAX_RELEASE_BYTES, Study
 from shared.week import IsoWeek, latest_closed, still_open
@@ -70,6 +70,7 @@ def run(workspace: Workspace, now: datetime, home: Path) -> Pass:
         notes = _publish(workspace, ledger, settings.aggregator, now)
         study, catalogue = read_terms(workspace, settings.aggregator)
         settings.check_limits(study)
+        remove_litter(*folders_written(workspace))
         try:
             history = read_history_of(settings, ledger, home)
         except ProfileUnknown as error:
@@ -323,3 +324,13 @@ def watched_files(workspace: Workspace, home: Path) -> list[str]:
         watched += [results / "study.json", results / "catalogue.csv", results / "studies"]
         watched += export_files(settings.history, home)
     return [str(path) for path in watched]
+def folders_written(workspace: Workspace) -> list[Path]:
+    """Return every folder in which the app writes files."""
+    return [
+        workspace.app(PARTICIPANT_APP),
+        workspace.private(PARTICIPANT_APP),
+        full_history_files(workspace)[0].parent,
+        workspace.api_data(workspace.email),
+    ]
+
+

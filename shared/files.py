@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from shared.errors import Busy, FilesError
+
+_TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
 PATIENCE: Final = 60.0  # seconds that a person who called a command waits for a pass to end
 
@@ -33,9 +36,19 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
+        raise FilesError(f"cannot write {path}: {error.strerror}; free space or mend the permissions") from error
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise FilesError(f"cannot write {path}: {error.strerror}; free space or mend the permissions") from error
+
+
+def remove_litter(*folders: Path) -> None:
+    """Remove the temporary files that killed processes left in these folders, which no living one writes to now."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            for path in folder.iterdir():
+                if _TEMPORARY.fullmatch(path.name):
+                    path.unlink()
 
 
 def write_if_changed(path: Path, data: bytes) -> bool:

@@ -7,6 +7,7 @@ runs is never missed. Imported before everything else: only modules that cost ne
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -56,11 +57,17 @@ def leave_stamp(stamp: str, answer: Answer, files: list[str], until: float) -> N
     except (OSError, ValueError, KeyError, TypeError):
         before = None
     record = {**answer._asdict(), "settled": seen == before, "made": time.time(), "until": until, "files": seen}
-    temporary = f"{stamp}.{os.getpid()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        json.dump(record, file)
-    os.replace(temporary, stamp)
+    folder, name = os.path.split(stamp)
+    temporary = os.path.join(folder, f".{name}.{os.getpid():08x}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            json.dump(record, file)
+        os.replace(temporary, stamp)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def state(path: str) -> str:

@@ -1,11 +1,12 @@
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from shared.errors import FilesError
-from shared.files import locked, read_regular_file, write_atomically, write_if_changed
+from shared.files import locked, read_regular_file, remove_litter, write_atomically, write_if_changed
 
 
 def test_a_private_file_is_its_owners_alone(tmp_path: Path) -> None:
@@ -27,6 +28,23 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(
     with pytest.raises(FilesError, match="No space left"):
         write_atomically(path, b"new")
     assert [(found.name, found.read_bytes()) for found in tmp_path.iterdir()] == [("release", b"old")]
+
+
+def test_a_write_that_is_interrupted_leaves_nothing_beside_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: sys.exit(0))  # SIGTERM at that moment
+    with pytest.raises(SystemExit):
+        write_atomically(tmp_path / "release", b"new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_write_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    others = ["release", "release.tmp", ".release.tmp", ".release.part.tmp", ".hidden"]
+    for name in [*others, ".release.0123abcd.tmp", ".stamp.json.00001234.tmp"]:
+        (tmp_path / name).touch()
+    remove_litter(tmp_path, tmp_path / "absent")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
 
 
 def test_the_parents_of_a_private_file_are_private_too(tmp_path: Path) -> None:

@@ -80,3 +80,16 @@ def test_what_a_link_leads_to_is_looked_at(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("longer")
     assert state(str(tmp_path / "link")) != before
     assert state("no\0file") == "-"
+
+
+def test_a_stamp_that_cannot_be_written_leaves_nothing_beside_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(_record: object, _file: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    leave_stamp(str(tmp_path / "stamp"), ANSWER, [], time.time() + 60)
+    monkeypatch.setattr(json, "dump", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        leave_stamp(str(tmp_path / "stamp"), ANSWER, [], time.time() + 60)
+    assert [path.name for path in tmp_path.iterdir()] == ["stamp"]
