@@ -66,8 +66,13 @@ def watch(open_app: Callable[[], App], every: float = LOOK_EVERY_SECONDS) -> Non
 
 
 def say(answer: Answer) -> None:
-    """Print the line of an answer: an error's on stderr."""
-    print(answer.line, file=sys.stderr if answer.code else sys.stdout, flush=True)  # the shell prints
+    """Print the line of an answer: an error's on stderr. A full disk under the client's log ends no app."""
+    try:
+        print(answer.line, file=sys.stderr if answer.code else sys.stdout, flush=True)  # the shell prints
+    except BrokenPipeError:
+        raise  # the client is gone
+    except OSError:
+        pass
 
 
 def _attempt(open_app: Callable[[], App]) -> Answer:
