@@ -122,12 +122,11 @@ def _fitting(
         dated_later = garbled - int(weights[np.all([days == 0 for days in later.values()], axis=0)].sum())
         if dated_later * 2 > garbled:
             raise HistoryError(
-                f"{dated_later:,} of {rows:,} dates lie after {made}, the day the file was made by its time; "
+                f"the dates lie after {made}, the day the file was made by its time; "
                 "set the file's time right (touch) or download it anew"
             )
         raise HistoryError(
-            f"{garbled:,} of {rows:,} dates cannot be read, or keep to no one form; the file was damaged or changed: "
-            "download it anew"
+            "too many dates cannot be read, or keep to no one form; the file was damaged or changed: download it anew"
         )
     fits = {order: days for order, days in found.items() if weights[days == 0].sum() - garbled <= MOST_MISFITS * rows}
     if not fits:

@@ -98,7 +98,7 @@ def _checked(data: bytes, encoding: Encoding) -> Encoding:
     if encoding.codec == "utf-8" and _mostly_utf8(data):
         return Encoding("utf-8", encoding.skip, damaged=True)
     where = "ends in the middle of a character: it was cut off" if position >= len(data) - 4 else "is damaged"
-    raise HistoryError(f"the file {where} (byte {position:,}, {encoding.codec.upper()}); download it anew")
+    raise HistoryError(f"the file {where}; download it anew")
 
 
 def _unmarked_utf16(data: bytes) -> Encoding:

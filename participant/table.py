@@ -192,7 +192,7 @@ def read_table(data: bytes) -> Table:
             _find_header(lines)
             rows = _read_line_by_line(lines, header)
     if not encoding.ends_in_a_line_end(data) and rows.rows and not _is_complete(rows):
-        raise HistoryError(f"the file ends in the middle of row {rows.rows:,}: it was cut off; download it anew")
+        raise HistoryError("the file ends in the middle of a row: it was cut off; download it anew")
     columns = {
         role: Column(list(rows.numbers[role]), np.frombuffer(codes, np.int32) if codes else np.zeros(0, np.int32))
         for role, codes in rows.codes.items()

@@ -128,7 +128,7 @@ def lying_zip() -> bytes:
 
 ZIPS: dict[str, tuple[Callable[[], bytes], str]] = {
     "a bomb": (lambda: packed({MEMBER: bytes(50_000_000)}), "unpacks to"),
-    "a lie about its size": (lying_zip, "damaged|middle of row|end"),
+    "a lie about its size": (lying_zip, "damaged|middle of a row|end"),
     "paths outside itself": (lambda: packed({"../../etc/x": b"", MEMBER: activity(row())}), "outside itself"),
     "an absolute path": (lambda: packed({"/etc/x": b"", MEMBER: activity(row())}), "outside itself"),
     "no export in it": (lambda: packed({"a.txt": b"x"}), "holds no"),
