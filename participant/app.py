@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final, cast
 from zoneinfo import ZoneInfo
@@ -12,16 +12,18 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from participant.bound import bound_counts
+from participant.dates import EARLIEST
 from participant.exports import History, export_files, find_exports, read_exports
 from participant.full_history import full_history_files, keep_full_history
 from participant.history import DOWNLOAD_PAGE, DateOrder
 from participant.ledger import REDUCED, Draw, Ledger, open_ledger
-from participant.publish import Found, examine_published, payload_of, release_file
+from participant.publish import Found, examine_published, is_over, payload_of, release_file
 from participant.reduce import Counts, count_views
 from participant.settings import Settings, local_zone, read_settings
 from participant.terms import published_studies, read_terms
 from shared.catalogue import Catalogue
 from shared.errors import (
+    ClockError,
     DeviceElsewhere,
     FilesError,
     HistoryError,
@@ -43,6 +45,7 @@ DATE_ORDER: Final = "date_order"  # facts that the ledger keeps
 TIME_ZONE: Final = "time_zone"
 COORDINATOR: Final = "coordinator"
 WITHDRAWN: Final = "withdrawn"
+LAST_YEAR: Final = 2099
 WARN_WEEKS: Final = 8  # so many weeks before the limit is reached, the app says so
 
 
@@ -63,14 +66,16 @@ def run(workspace: Workspace, now: datetime, home: Path) -> Pass:
     """
     settings = read_settings(workspace.app(PARTICIPANT_APP) / "settings.toml")
     with only_instance(workspace.private(PARTICIPANT_APP)), open_ledger(ledger_path(workspace)) as ledger:
+        check_year(now)
         now = now.astimezone(time_zone(settings, ledger))
+        remove_litter(*folders_written(workspace))
         if ledger.fact(WITHDRAWN):  # finished, if it was interrupted or undone
             remove_published(workspace, ledger)
         check_part(workspace, settings, ledger)
         notes = _publish(workspace, ledger, settings.aggregator, now)
+        check_clock(ledger, now)
         study, catalogue = read_terms(workspace, settings.aggregator)
         settings.check_limits(study)
-        remove_litter(*folders_written(workspace))
         try:
             history = read_history_of(settings, ledger, home)
         except ProfileUnknown as error:
@@ -142,6 +147,25 @@ def check_part(workspace: Workspace, settings: Settings, ledger: Ledger) -> None
         raise DeviceElsewhere(
             "another device of yours publishes already, or has withdrawn; this one steps aside. To make this one the "
             "device that publishes, run netflix-trend-participant install --take-over"
+        )
+
+
+def check_year(now: datetime) -> None:
+    """Raise ClockError if the year is none in which anybody takes part."""
+    if not EARLIEST.year <= now.year <= LAST_YEAR:
+        raise ClockError(f"this machine's clock says the year {now.year}: set it right")
+
+
+def check_clock(ledger: Ledger, now: datetime) -> None:
+    """Draw nothing while the clock says less than it did at the last draw: one of the two times is wrong.
+
+    Raises: ClockError if it went back by more than a day.
+    """
+    if ledger.clock and now < ledger.clock - timedelta(days=1):
+        raise ClockError(
+            f"this machine's clock says {now.date()}, yet weeks were released on {ledger.clock.date()}: nothing new is "
+            f"released, and weeks that are not over by this clock wait. Set it right; if it is right, run "
+            f"netflix-trend-participant install"
         )
 
 
@@ -280,7 +304,7 @@ def _publish(workspace: Workspace, ledger: Ledger, coordinator: str, now: dateti
     if published_device(workspace) not in {"", ledger.device}:
         raise DeviceElsewhere("another device of yours has begun to publish; this one steps aside")
     notes = _adopt_published(workspace, ledger, coordinator, now)
-    data = release_file(ledger.draws(), _studies_of(workspace, ledger, coordinator))
+    data = release_file(ledger.draws(), _studies_of(workspace, ledger, coordinator), now.date())
     if data is not None:
         folder = workspace.api_data(workspace.email)
         permit(folder, pattern=RELEASE_FILE, reader=workspace.datasite(coordinator).name)
@@ -303,12 +327,24 @@ def _summary(
     spent = ledger.spent()
     done = f"released {', '.join(map(str, released))}" if released else "nothing new to release"
     line = f"{done}; {len(ledger.weeks())} weeks in all, epsilon {spent:g} of your limit {settings.max_epsilon_total:g}"
+    if ahead := sorted(week for week in ledger.weeks() if not is_over(week, today)):
+        line += f"; {len(ahead)} drawn while the clock ran ahead, {ahead[0]} to {ahead[-1]}, wait until they are over"
     left = affordable_weeks(ledger, settings, study)
     if left <= WARN_WEEKS:
         line += f" (enough for {left} more weeks; max_epsilon_total in settings.toml is the limit)"
     if not history.covers(latest_closed(today)):
         line += f"; for the weeks since, download your history anew from {DOWNLOAD_PAGE}"
     return line
+
+
+def folders_written(workspace: Workspace) -> list[Path]:
+    """Return every folder in which the app writes files."""
+    return [
+        workspace.app(PARTICIPANT_APP),
+        workspace.private(PARTICIPANT_APP),
+        full_history_files(workspace)[0].parent,
+        workspace.api_data(workspace.email),
+    ]
 
 
 def watched_files(workspace: Workspace, home: Path) -> list[str]:
@@ -324,13 +360,3 @@ def watched_files(workspace: Workspace, home: Path) -> list[str]:
         watched += [results / "study.json", results / "catalogue.csv", results / "studies"]
         watched += export_files(settings.history, home)
     return [str(path) for path in watched]
-def folders_written(workspace: Workspace) -> list[Path]:
-    """Return every folder in which the app writes files."""
-    return [
-        workspace.app(PARTICIPANT_APP),
-        workspace.private(PARTICIPANT_APP),
-        full_history_files(workspace)[0].parent,
-        workspace.api_data(workspace.email),
-    ]
-
-

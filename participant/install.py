@@ -62,6 +62,7 @@ def install_participant(
             write_if_changed(folder / DEVICE_FILE, ledger.device.encode() + b"\n")
         ledger.note(COORDINATOR, coordinator)
         ledger.note(WITHDRAWN, "")
+        ledger.set_clock(now)
         read = _read(settings, ledger)
         write_run_script(workspace, PARTICIPANT_APP, "participant")
     end = IsoWeek.of(now.date()).end

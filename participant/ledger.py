@@ -19,6 +19,8 @@ VERSION: Final = 1
 REDUCED: Final = "netflix_reduced"
 """The form of a payload that is a release's noised counts as little-endian i2. Later forms get names of their own."""
 
+_CLOCK: Final = "clock"
+
 _TABLES: Final = """
 CREATE TABLE studies (id TEXT PRIMARY KEY, terms BLOB NOT NULL) STRICT;
 CREATE TABLE draws (
@@ -93,6 +95,16 @@ class Ledger:
         if self.blocked is None or until > self.blocked:
             self.note("blocked", str(until))
 
+    @property
+    def clock(self) -> datetime | None:
+        """When the last draw was recorded, unless `set_clock` was told otherwise since: it is no earlier now."""
+        return datetime.fromisoformat(text) if (text := self.fact(_CLOCK)) else None
+
+    def set_clock(self, now: datetime) -> None:
+        """Note that `now` is right, and that the draws recorded later were made while the clock ran ahead."""
+        if self.clock and now < self.clock:
+            self.note(_CLOCK, now.isoformat(timespec="seconds"))
+
     def studies(self) -> dict[str, Study]:
         """Return the studies that draws were made under, by id."""
         return {study_id: parse_study(terms) for study_id, terms in self._execute("SELECT id, terms FROM studies")}
@@ -102,6 +114,7 @@ class Ledger:
 
         Raises: LedgerError if the week was drawn before: nothing is recorded then.
         """
+        recorded_at = now.isoformat(timespec="seconds")
         with self._failures(), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("INSERT OR IGNORE INTO studies VALUES (?, ?)", (study.id, study.to_json()))
@@ -115,9 +128,10 @@ class Ledger:
                     draw.payload,
                     draw.origin,
                     draw.coordinator,
-                    now.isoformat(timespec="seconds"),
+                    recorded_at,
                 ),
             )
+            self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CLOCK, recorded_at))
 
     def spent(self) -> float:
         """Return the privacy loss of all draws together, published still or not."""

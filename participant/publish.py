@@ -16,19 +16,29 @@ from shared.study import MOST_WEEKS, Study
 from shared.week import IsoWeek
 
 
-def release_file(draws: Sequence[Draw], published: Mapping[str, Study]) -> bytes | None:
+def release_file(draws: Sequence[Draw], published: Mapping[str, Study], today: date) -> bytes | None:
     """Return the bytes of `netflix_reduced.npy`, None if there is nothing to publish.
 
     Only weeks of studies that the current coordinator has published, and of them the newest, as far back as the study
-    of the newest one keeps. Where a week has several draws (another device's was adopted), the latest recorded stands.
+    of the newest one keeps. A week that is not over was drawn while a clock ran ahead, and waits: it would spoil the
+    file. Where a week has several draws (another device's was adopted), the latest recorded stands.
     """
-    latest = {draw.week: draw for draw in draws if draw.form == REDUCED and draw.study in published}
+    latest = {
+        draw.week: draw
+        for draw in draws
+        if draw.form == REDUCED and draw.study in published and is_over(draw.week, today)
+    }
     if not latest:
         return None
     in_order = sorted(latest.values(), key=lambda draw: draw.week)
     newest = in_order[-1]
     first = newest.week.plus(1 - published[newest.study].weeks)
     return encode_releases([_release(draw) for draw in in_order if draw.week >= first])
+
+
+def is_over(week: IsoWeek, today: date) -> bool:
+    """Tell whether a week is over on `today`, or on the day after: time zones differ."""
+    return week.end <= today + timedelta(days=1)
 
 
 def payload_of(counts: NoisedCounts) -> bytes:
@@ -65,7 +75,7 @@ def examine_published(
     found = Found([], [])
     for record in records:
         week, study_id = IsoWeek.from_key(int(record["week"])), record["study"].decode()
-        if week.end > today + timedelta(days=1):
+        if not is_over(week, today):
             continue
         study = studies.get(study_id)
         if study is None:

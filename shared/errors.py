@@ -10,6 +10,7 @@ NetflixTrendError
 ├── StudyError        terms that are broken, unsound or changed
 ├── LimitReached      a study asks for more privacy than the participant allows
 ├── LedgerError       the private record cannot be read or written
+├── ClockError        this machine's clock cannot be right
 ├── FilesError        the machine refuses to read or write a file
 ├── ReleaseError      bytes that are no release
 ├── DeviceElsewhere   another machine of this member draws the noise (exit 0)
@@ -35,7 +36,8 @@ class ExitCode(IntEnum):
     LIMIT = 15
     LEDGER = 16
     FILES = 17
-    PROMISE = 18
+    CLOCK = 18
+    PROMISE = 19
 
 
 class NetflixTrendError(Exception):
@@ -101,6 +103,12 @@ class LedgerError(NetflixTrendError):
     """The private record cannot be read or written."""
 
     exit_code = ExitCode.LEDGER
+
+
+class ClockError(NetflixTrendError):
+    """The clock of this machine cannot be right: which weeks are over is not known."""
+
+    exit_code = ExitCode.CLOCK
 
 
 class FilesError(NetflixTrendError):
