@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from participant.dates import parse_form
-from participant.encodings import detect_encoding
+from participant.encodings import Encoding, detect_encoding
 from participant.languages import ACTIVITY_NAMES, DATE_NAMES, TITLE_NAMES, word
 from shared.errors import HistoryError
 
@@ -191,7 +191,8 @@ def read_table(data: bytes) -> Table:
         with encoding.lines(data) as lines:
             _find_header(lines)
             rows = _read_line_by_line(lines, header)
-    if not encoding.ends_in_a_line_end(data) and rows.rows and not _is_complete(rows):
+    whole = encoding.ends_in_a_line_end(data) or not rows.rows or _is_complete(rows)
+    if not whole or (rows.rows == 1 and not _is_closed(encoding, data)):  # of one row, no other shows the form
         raise HistoryError("the file ends in the middle of a row: it was cut off; download it anew")
     columns = {
         role: Column(list(rows.numbers[role]), np.frombuffer(codes, np.int32) if codes else np.zeros(0, np.int32))
@@ -319,6 +320,12 @@ def _is_complete(rows: _Rows) -> bool:
     codes, texts = rows.codes["date"], list(rows.numbers["date"])
     last, before = (parse_form(texts[code]) for code in (codes[-1], codes[max(0, len(codes) - 2)]))
     return last is not None and (before is None or last[:2] == before[:2])
+
+
+def _is_closed(encoding: Encoding, data: bytes) -> bool:
+    """Tell whether every quote that was opened was closed."""
+    with encoding.lines(data) as lines:
+        return sum(line.count('"') for line in lines) % 2 == 0
 
 
 def _cells(text: str, delimiter: str) -> list[str]:

@@ -123,6 +123,8 @@ def test_an_export_that_was_cut_off_is_refused_or_gives_its_first_rows(
         reading = read_history(content[:cut], MADE)
     except HistoryError:
         return
+    if len(reading.views) == 1 and not form.quoted and not form.wrapped:
+        return  # one row that no line end closes: nothing shows that its year went on
     assert not Counter(day for _, day in views_of(reading).elements()) - Counter(day for _, day in views)
 
 
