@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from aggregator.noise import FLOOR, NoisedSums
 from shared.mechanism import mechanism_of
 from shared.release import Release
 from shared.study import Study
@@ -43,6 +44,8 @@ class Estimates:
     estimate: npt.NDArray[np.float64]
     deviation: npt.NDArray[np.float64]
     """The exact standard deviation of the noise in each estimate."""
+    sums: NoisedSums | None = None
+    """The sums themselves where one mechanism noised them all; None where the noise is only known to be near normal."""
 
     @cached_property
     def share(self) -> npt.NDArray[np.float64]:
@@ -51,18 +54,35 @@ class Estimates:
 
     @cached_property
     def interval95(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """The lower and upper ends of the 95 % intervals of the estimates."""
+        """The lower and upper ends of the 95 % intervals of the estimates, exact where the noise is not near normal."""
         margin = Z95 * self.deviation
-        return self.estimate - margin, self.estimate + margin
+        low, high = self.estimate - margin, self.estimate + margin
+        return self.sums.interval95(low, high) if self.sums else (low, high)
 
-    @cached_property
-    def rank(self) -> npt.NDArray[np.int64]:
-        """Each show's rank by estimate, 1 the highest; equal estimates share the better rank.
+    def of(self, rows: npt.NDArray[np.intp]) -> Estimates:
+        """Return the figures of these rows alone."""
+        sums = self.sums.of(rows) if self.sums else None
+        return Estimates(
+            self.week, self.participants, self.counted[rows], self.estimate[rows], self.deviation[rows], sums
+        )
 
-        Shows that nobody counted are ranked behind all others.
+    def likelihood(self, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Return how likely each estimate is for each true count, up to a factor; shape (rows, counts).
+
+        1 for shows that nobody counted.
         """
-        ranks: npt.NDArray[np.int64] = stats.rankdata(-self.ranked, method="min").astype(np.int64)
-        return ranks
+        if self.sums:
+            return self.sums.likelihood(counts)
+        deviation = np.maximum(self.deviation, 1e-9)[:, None]
+        distance = (self.estimate[:, None] - counts) / deviation
+        return np.where(self.counted[:, None] > 0, np.maximum(np.exp(-(distance**2) / 2), FLOOR), 1.0)
+
+    def cumulants(self, factors: npt.NDArray[np.float64], counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return log E[e^(factor x noise)] of each estimate at these true counts, shape (rows, factors)."""
+        if self.sums:
+            return self.sums.cumulants(factors, counts)
+        normal: npt.NDArray[np.float64] = (factors * self.deviation[:, None]) ** 2 / 2
+        return normal
 
     @cached_property
     def ranked(self) -> npt.NDArray[np.float64]:
@@ -82,14 +102,21 @@ def add(totals: Totals, releases: Iterable[Release]) -> None:
 def estimate(week: IsoWeek, totals: Mapping[str, Total], studies: Mapping[str, Study], rows: int) -> Estimates:
     """Return the estimates of a week over `rows` catalogue rows, from its totals by study."""
     counted = np.zeros(rows, dtype=np.int64)
+    sums = np.zeros(rows, dtype=np.int64)
     estimates = np.zeros(rows)
     variance = np.zeros(rows)
+    mechanisms = {study_id: mechanism_of(studies[study_id]) for study_id in totals}
     for study_id, total in totals.items():
-        mechanism = mechanism_of(studies[study_id])
+        mechanism = mechanisms[study_id]
         participants = np.full(len(total.sums), total.participants)
         had = slice(len(total.sums))
         counted[had] += participants
+        sums[had] += total.sums
         estimates[had] += mechanism.estimate(total.sums, participants)
         variance[had] += participants * mechanism.variance
     everyone = sum(total.participants for total in totals.values())
-    return Estimates(week, everyone, counted, estimates, np.sqrt(variance))
+    one_mechanism = None
+    if len(set(mechanisms.values())) == 1:
+        max_count = max(studies[study_id].max_views_per_show for study_id in totals)
+        one_mechanism = NoisedSums(mechanism, sums, counted, max_count)
+    return Estimates(week, everyone, counted, estimates, np.sqrt(variance), one_mechanism)

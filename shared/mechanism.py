@@ -54,6 +54,15 @@ class Mechanism(Protocol):
     def possible(self, counts: npt.NDArray[np.int16]) -> bool:
         """Tell whether the mechanism can have produced these cells."""
 
+    def cumulants(
+        self, angles: npt.NDArray[Any], exact: npt.NDArray[np.float64], participants: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.complex128]:
+        """Return log E[e^(i angle sum)] of the noised sum over `participants` whose exact sum is `exact`.
+
+        That is the whole distribution of the sum, in closed form. Angles are real or imaginary; infinite where no such
+        mean exists. Arrays broadcast; `exact` lies in what is possible.
+        """
+
 
 @dataclass(frozen=True)
 class RandomizedResponse:
@@ -120,6 +129,16 @@ class RandomizedResponse:
         """See Mechanism: cells of 0 and 1."""
         return bool(((counts == 0) | (counts == 1)).all())
 
+    def cumulants(
+        self, angles: npt.NDArray[Any], exact: npt.NDArray[np.float64], participants: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.complex128]:
+        """See Mechanism: Binomial(exact, 1 - q) + Binomial(participants - exact, q)."""
+        q = self.flip_probability
+        turn: npt.NDArray[np.complex128] = np.exp(1j * angles)
+        kept, made = np.log(q + (1 - q) * turn), np.log(1 - q + q * turn)
+        found = exact * kept + (participants - exact) * made
+        return found.astype(np.complex128)
+
 
 @dataclass(frozen=True)
 class DiscreteLaplace:
@@ -178,6 +197,16 @@ class DiscreteLaplace:
     def possible(self, counts: npt.NDArray[np.int16]) -> bool:
         """See Mechanism: every cell that is not the mark of a missing row."""
         return bool((counts >= -LARGEST).all())
+
+    def cumulants(
+        self, angles: npt.NDArray[Any], exact: npt.NDArray[np.float64], participants: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.complex128]:
+        """See Mechanism: the exact sum, and `participants` draws of discrete Laplace noise."""
+        a = math.exp(-1 / self.scale)
+        spread = 1 - 2 * a * np.cos(angles).real + a**2
+        each = np.where(spread > 0, 2 * math.log(1 - a) - np.log(np.where(spread > 0, spread, 1)), np.inf)
+        found: npt.NDArray[np.complex128] = 1j * angles * exact + participants * each
+        return found
 
     def _measurement(self, cells: int) -> Any:
         dp = _opendp()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aggregator.combine import Totals, add, estimate
+from aggregator.combine import Total, Totals, add, estimate
 from shared.mechanism import NoisedCounts, mechanism_of
 from shared.release import Release
 from shared.study import Study
@@ -25,8 +25,25 @@ def test_an_estimate_is_the_closed_formula_of_the_sum() -> None:
     q = 1 / (1 + np.exp(2))
     assert found.estimate == pytest.approx([(3 - 4 * q) / (1 - 2 * q), (1 - 4 * q) / (1 - 2 * q)])
     assert found.deviation == pytest.approx(np.sqrt(4 * q * (1 - q)) / (1 - 2 * q))
-    assert found.interval95[0] == pytest.approx(found.estimate - 1.959964 * found.deviation)
     assert found.participants == 4
+
+
+def test_with_many_participants_the_interval_is_that_of_the_normal_curve() -> None:
+    totals = {OLD.id: Total(1000, np.array([200, 120]))}
+    found = estimate(WEEK, totals, STUDIES, 2)
+    low, high = found.interval95
+    assert low == pytest.approx(found.estimate - 1.959964 * found.deviation)
+    assert high == pytest.approx(found.estimate + 1.959964 * found.deviation)
+
+
+def test_only_sums_of_one_mechanism_have_an_exact_distribution() -> None:
+    same = Study(catalogue_rows=3, catalogue_sha256="1" * 64)
+    sums = Total(4, np.array([1, 2])), Total(3, np.array([1, 0, 1]))
+    exact = estimate(WEEK, {OLD.id: sums[0], same.id: sums[1]}, {OLD.id: OLD, same.id: same}, 3).sums
+    assert exact is not None
+    assert exact.sums.tolist() == [2, 2, 1]
+    assert exact.participants.tolist() == [7, 7, 3]
+    assert estimate(WEEK, {OLD.id: sums[0], NEW.id: sums[1]}, STUDIES, 3).sums is None
 
 
 def test_studies_add_up_and_a_show_that_one_did_not_have_counts_fewer_participants() -> None:
