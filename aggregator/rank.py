@@ -1,4 +1,8 @@
-"""From estimates to what people want to know: the most common show, how sure that is, and what rises or falls."""
+"""From estimates to what people want to know: the most common show, how sure that is, and what rises or falls.
+
+Ranks and the most common show go by the shrunken estimates, which name the true one far more often; rising and falling
+by the plain ones, whose error rate can be stated whatever people watch. Both as measured by `benchmarks.accuracy`.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,14 @@ import numpy.typing as npt
 from scipy import stats
 
 from aggregator.combine import Z95, Estimates
+from aggregator.shrink import Shrunken
 
 CHART: Final = 10
 CONCLUSIVE: Final = 0.95
 FALSE_DISCOVERIES: Final = 0.10
 Direction = Literal["rising", "falling", "steady", "new"]
 
-_CONTENDERS: Final = 200  # a show outside the first 200 is first with a probability that no figure shows
+_DEVIATIONS: Final = np.arange(0.5, 12.5, 0.5)  # where the bound of a p-value is tried
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Top:
 
     row: int
     confidence: float
+    """A shared first place counts in equal parts: of two shows that are surely level each has 0.5."""
     candidates: tuple[int, ...]
     """The rows that cannot be told apart: together they hold the true first show with 95 %."""
 
@@ -44,38 +50,32 @@ class Trend:
     """Of its share."""
     interval95: tuple[float, float]
     direction: Direction
+    rank_change: int
+    """How many ranks it climbed; negative if it lost some."""
+    re_entry: bool
+    """Whether it is in the last week's chart and in an earlier one's, but not in the one between."""
 
 
-def leading(week: Estimates, number: int = CHART) -> list[int]:
-    """Return the rows of the highest estimates, first the highest; of equals, the better known first.
+def leading(week: Shrunken, number: int = CHART) -> list[int]:
+    """Return the rows of the highest shrunken estimates, first the highest; of equals, the better known first.
 
     Only of shows that somebody counted.
     """
     rows = np.argsort(-week.ranked, kind="stable")[:number]
-    return [int(row) for row in rows if week.counted[row]]
+    return [int(row) for row in rows if week.week.counted[row]]
 
 
-def most_common(week: Estimates) -> Top:
-    """Return the show with the highest estimate and how sure it is that it truly is first.
-
-    Each true count is taken to be normal around its estimate with the noise's deviation, independently; the
-    probability that a show's is the highest of all is then an integral over one variable, computed on a grid.
-    """
-    rows = leading(week, _CONTENDERS)
-    center, width = week.estimate[rows], np.maximum(week.deviation[rows], 1e-9)
-    grid = np.linspace(center[0] - 8 * width[0], (center + 8 * width).max(), 1001)
-    scaled = (grid[:, None] - center) / width
-    below = stats.norm.logcdf(scaled)
-    all_below = below.sum(axis=1, keepdims=True)
-    density = stats.norm.logpdf(scaled) - np.log(width)
-    first = np.exp(density + all_below - below).sum(axis=0) * (grid[1] - grid[0])
-    first /= max(first.sum(), 1e-300)
-    order = np.argsort(-first, kind="stable")
-    enough = int(np.searchsorted(np.cumsum(first[order]), CONCLUSIVE)) + 1
-    return Top(rows[0], float(first[0]), tuple(rows[index] for index in sorted(order[:enough].tolist())))
+def most_common(week: Shrunken) -> Top:
+    """Return the show that is ranked first and how sure it is that it truly is first: see Shrunken.first."""
+    row = leading(week, 1)[0]
+    order = np.argsort(-week.first, kind="stable")
+    enough = int(np.searchsorted(np.cumsum(week.first[order]), CONCLUSIVE)) + 1
+    candidates = {int(each) for each in week.contenders[order[:enough]]} | {row}
+    confidence = float(week.first[week.contenders == row].sum())
+    return Top(row, confidence, tuple(sorted(candidates, key=lambda each: (-week.estimate[each], each))))
 
 
-def trends(weeks: Sequence[Estimates]) -> list[Trend]:
+def trends(weeks: Sequence[Shrunken]) -> list[Trend]:
     """Return how every show did between the last two weeks, in the order of the rows; empty with fewer than two.
 
     A change is called rising or falling where it stands out of the noise of both weeks, and of other people taking
@@ -84,25 +84,54 @@ def trends(weeks: Sequence[Estimates]) -> list[Trend]:
     """
     if len(weeks) < 2:
         return []
-    before, now = weeks[-2:]
+    before, now = weeks[-2].week, weeks[-1].week
     change = now.share - before.share
-    deviation = np.sqrt(_share_variance(before) + _share_variance(now))
-    counted = (before.counted > 0) & (now.counted > 0)
-    p_values = np.where(counted, 2 * stats.norm.sf(np.abs(change) / np.where(deviation > 0, deviation, np.inf)), 1.0)
-    stands_out = stats.false_discovery_control(p_values) <= FALSE_DISCOVERIES
-    charted = {row for week in weeks[:-1] for row in leading(week)}
+    margin = Z95 * np.sqrt(_share_variance(before) + _share_variance(now))
+    stands_out = stats.false_discovery_control(p_values(before, now)) <= FALSE_DISCOVERIES
+    charts = [set(leading(week)) for week in weeks]
+    charted = set().union(*charts[:-1])
+    climbed = weeks[-2].rank - weeks[-1].rank
     return [
         Trend(
             row,
             float(change[row]),
-            (float(change[row] - Z95 * deviation[row]), float(change[row] + Z95 * deviation[row])),
+            (float(change[row] - margin[row]), float(change[row] + margin[row])),
             _direction(bool(stands_out[row]), float(change[row]), row in charted),
+            int(climbed[row]),
+            row in charts[-1] and row in charted and row not in charts[-2],
         )
         for row in range(len(change))
     ]
 
 
-def chart_history(weeks: Sequence[Estimates]) -> dict[int, tuple[int, int]]:
+def p_values(before: Estimates, now: Estimates) -> npt.NDArray[np.float64]:
+    """Return for each show a bound of how likely so large a change of its share is if it is none, shape (rows,).
+
+    Chernoff's bound of the difference's tail, from the exact distributions: never below the true probability at the
+    estimated common share, also where the noise takes few values or has heavier tails than a normal curve.
+    Source: Chernoff 1952, https://doi.org/10.1214/aoms/1177729330
+    """
+    found = np.ones(len(now.share))
+    deviation = np.sqrt(_share_variance(before) + _share_variance(now))
+    both = (before.counted > 0) & (now.counted > 0) & (deviation > 0)
+    rows = np.flatnonzero(both & (np.abs(now.share - before.share) > deviation))
+    if not len(rows):
+        return found
+    weeks = [before.of(rows), now.of(rows)]
+    people = weeks[0].counted + weeks[1].counted
+    share = np.clip((weeks[0].estimate + weeks[1].estimate) / people, 0, 1)
+    change = weeks[1].share - weeks[0].share
+    exponents = _DEVIATIONS / deviation[rows, None]
+    tail = -exponents * np.abs(change)[:, None]
+    for week, sign in zip(weeks, (-np.sign(change), np.sign(change)), strict=True):
+        factors = sign[:, None] * exponents / week.counted[:, None]
+        watching = np.log1p(share[:, None] * np.expm1(factors)) - share[:, None] * factors
+        tail += week.cumulants(factors, share * week.counted) + week.counted[:, None] * watching
+    found[rows] = np.minimum(1, 2 * np.exp(tail.min(axis=1)))
+    return found
+
+
+def chart_history(weeks: Sequence[Shrunken]) -> dict[int, tuple[int, int]]:
     """Return for every show that was ever in a week's chart: in how many weeks, and its best rank."""
     history: dict[int, tuple[int, int]] = {}
     for week in weeks:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from aggregator.combine import Estimates
 from aggregator.rank import CHART, chart_history, leading, most_common, trends
+from aggregator.shrink import Shrunken, shrink
 from aggregator.site import render_page
 from shared.catalogue import Catalogue
 from shared.promise import ANYONE, promise
@@ -22,7 +23,9 @@ from shared.week import IsoWeek
 
 TOP_SCHEMA: Final = "netflix-trend/most-common-show/1"
 TRENDS_SCHEMA: Final = "netflix-trend/trends/1"
-CSV_HEADER: Final = ("week", "participants", "show", "kind", "estimate", "low", "high", "share", "rank")
+CSV_HEADER: Final = ("week", "participants", "show", "kind", "estimate", "low", "high", "share", "rank", "shrunken")
+
+_SHOWN: Final = ("estimate", "interval95", "share", "shrunken", "shrunken_interval95")  # of the most common show
 
 Document = dict[str, Any]
 
@@ -66,6 +69,11 @@ class Results:
         shown = weeks[f"weeks/{self.shown.week}.json"]
         return {**weeks, "most_common_show.json": shown, "trends.json": self.trends()}
 
+    @cached_property
+    def shrunken(self) -> dict[IsoWeek, Shrunken]:
+        """The shrunken figures of every published week, in time order."""
+        return {week.week.week: week for week in shrink(week.estimates for week in self.weeks if week.estimates)}
+
     @property
     def shown(self) -> Week:
         """The week that "this week" means: the latest closed one with enough participants, else the latest closed."""
@@ -82,31 +90,32 @@ class Results:
             "final": week.final,
             "withheld": week.estimates is None,
             "reason": None,
-            **dict.fromkeys(("show", "estimate", "interval95", "share", "confidence", "conclusive")),
+            **dict.fromkeys(("show", *_SHOWN, "confidence", "conclusive")),
             "candidates": [],
             "ranking": [],
         }
         if week.estimates is None:
             document["reason"] = f"{week.participants} of at least {week.min_participants} participants"
             return document
-        top = most_common(week.estimates)
-        figures = self._figures(week.estimates, top.row)
+        shrunken = self.shrunken[week.week]
+        top = most_common(shrunken)
+        figures = self._figures(shrunken, top.row)
         return document | {
             "show": self.catalogue.shows[top.row].name,
-            **{name: figures[name] for name in ("estimate", "interval95", "share")},
+            **{name: figures[name] for name in _SHOWN},
             "confidence": round(top.confidence, 4),
             "conclusive": top.conclusive,
             "candidates": [self.catalogue.shows[row].name for row in top.candidates],
-            "ranking": [self._named(row) | self._figures(week.estimates, row) for row in leading(week.estimates)],
+            "ranking": [self._named(row) | self._figures(shrunken, row) for row in leading(shrunken)],
         }
 
     def trends(self) -> Document:
         """Return the document of the trends: participants a week, and the leading shows through the weeks."""
-        published = [week.estimates for week in self.weeks if week.estimates]
+        published = list(self.shrunken.values())
         history = chart_history(published)
         changes = {trend.row: trend for trend in trends(published)}
         shows = []
-        for row in sorted(history, key=lambda row: (-published[-1].estimate[row], row)):
+        for row in sorted(history, key=lambda row: (-published[-1].ranked[row], row)):
             number, peak = history[row]
             trend = changes.get(row)
             shows.append(
@@ -115,10 +124,14 @@ class Results:
                     "change": _rounded(trend.change, 5) if trend else None,
                     "change_interval95": [_rounded(end, 5) for end in trend.interval95] if trend else None,
                     "direction": trend.direction if trend else None,
+                    "rank_change": trend.rank_change if trend else None,
+                    "re_entry": trend.re_entry if trend else None,
                     "weeks_on_chart": number,
                     "peak_rank": peak,
                     "weeks": [
-                        {"week": str(week.week), **self._figures(week, row)} for week in published if week.counted[row]
+                        {"week": str(week.week.week), **self._figures(week, row)}
+                        for week in published
+                        if week.week.counted[row]
                     ],
                 }
             )
@@ -146,7 +159,7 @@ class Results:
         for show in self.documents["trends.json"]["shows"]:
             for week in show["weeks"]:
                 low, high = week["interval95"]
-                figures = (week["estimate"], low, high, week["share"], week["rank"])
+                figures = (week["estimate"], low, high, week["share"], week["rank"], week["shrunken"])
                 writer.writerow([week["week"], participants[week["week"]], _cell(show["show"]), show["kind"], *figures])
         return text.getvalue()
 
@@ -172,13 +185,16 @@ class Results:
         show = self.catalogue.shows[row]
         return {"show": show.name, "kind": show.kind}
 
-    def _figures(self, week: Estimates, row: int) -> Document:
+    def _figures(self, shrunken: Shrunken, row: int) -> Document:
+        week, credible = shrunken.week, shrunken.interval95
         low, high = week.interval95
         return {
             "estimate": _rounded(week.estimate[row], 2),
             "interval95": [_rounded(low[row], 2), _rounded(high[row], 2)],
             "share": _rounded(week.share[row], 5),
-            "rank": int(week.rank[row]),
+            "shrunken": _rounded(shrunken.estimate[row], 2),
+            "shrunken_interval95": [_rounded(end[row], 2) for end in credible],
+            "rank": int(shrunken.rank[row]),
         }
 
 

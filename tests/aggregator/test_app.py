@@ -63,7 +63,8 @@ def test_the_published_figures_are_the_sums_of_what_was_released(coordinator: Wo
             expected = (sums[row] - 6 * q) / (1 - 2 * q)
             assert ranking[show.name]["estimate"] == pytest.approx(expected, abs=0.006)
             low, high = ranking[show.name]["interval95"]
-            assert high - low == pytest.approx(2 * 1.96 * np.sqrt(6 * q * (1 - q)) / (1 - 2 * q), abs=0.02)
+            assert low <= expected <= high
+            assert 4 < high - low < 9  # exact with so few participants: a normal curve says 4.1
 
 
 @pytest.mark.parametrize(
