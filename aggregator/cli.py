@@ -18,6 +18,7 @@ import click
 from aggregator import app as steps
 from aggregator.collect import Accepted, collect
 from aggregator.commands_catalogue import catalogue_commands
+from aggregator.commands_plan import plan
 from aggregator.registry import CURATOR
 from aggregator.settings import TEMPLATE, read_settings
 from aggregator.terms import draft_study, publish_record, publish_study, read_terms
@@ -178,6 +179,7 @@ def _titles(history: Path) -> list[str]:
 
 
 cli.add_command(catalogue_commands(_catalogue, _titles))
+cli.add_command(plan)
 
 
 def _printable(datasite: str) -> str:
