@@ -6,7 +6,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import reading
+from benchmarks import accuracy, reading
+from benchmarks.tables import table
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -17,8 +18,10 @@ def main() -> None:
     machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     sys.stdout.write(f"{machine}; {', '.join(f'{name} {number}' for name, number in packages.items())}\n\n")
     rows = reading.measure()
-    sys.stdout.write("Reading and reducing an export beside pandas.read_csv of the same file\n\n" + reading.table(rows))
-    found = {"machine": machine, "packages": packages, "reading": rows}
+    sys.stdout.write("Reading and reducing an export beside pandas.read_csv of the same file\n\n" + table(rows))
+    figures = accuracy.measure()
+    sys.stdout.write("\n" + accuracy.tables(figures))
+    found = {"machine": machine, "packages": packages, "reading": rows, **figures}
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

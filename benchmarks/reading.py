@@ -16,6 +16,8 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.tables import table
+
 ROWS: Final = (1_000, 10_000, 100_000, 1_000_000)
 KINDS: Final = ("repeating titles", "distinct titles", "viewing activity")
 REPEATS: Final = 3  # the fastest counts: the others were disturbed
@@ -61,13 +63,6 @@ def measure(sizes: tuple[int, ...] = ROWS, kinds: tuple[str, ...] = KINDS) -> li
                     }
                 )
     return found
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as a Markdown table."""
-    names = list(rows[0])
-    lines = [names, ["---"] * len(names), *([str(row[name]) for name in names] for row in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _lines(kind: str, rows: int) -> Iterator[str]:
