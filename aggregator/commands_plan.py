@@ -129,6 +129,8 @@ def _words(chosen: Prospect, needed: int | None) -> list[str]:
             f"no study compared here names the true top show in {NAMED:.0%} of weeks with so few people",
             f"the best at epsilon up to {DEFAULT_EPSILON:g}: {best}; weeks that stay open are shown as such",
         ]
+    if chosen.epsilon > DEFAULT_EPSILON or chosen.unit == "view":
+        lines.append("members' apps join it only once they have raised the limits in their settings.toml")
     if needed:
         return [*lines, f"the default study (epsilon {DEFAULT_EPSILON:g} per show) needs about {needed:,} people"]
     return [*lines, "the default study would not do it with a million people"]

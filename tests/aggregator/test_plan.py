@@ -104,6 +104,7 @@ def test_the_command_prints_json_and_a_table_and_needs_no_workspace(capsys: pyte
     document = json.loads(capsys.readouterr().out)
     assert document["top_shares"] == [0.2, 0.15]
     assert {study["unit"] for study in document["studies"]} == {"view", "show", "week"}
+    assert any("raised the limits" in words for words in document["advice"]["words"])
     assert document["advice"]["command"].startswith("netflix-trend-aggregator study new --unit show")
     assert call(line) == 0
     assert "randomized-response" in capsys.readouterr().out
