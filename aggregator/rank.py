@@ -68,8 +68,8 @@ def leading(week: Shrunken, number: int = CHART) -> list[int]:
 def most_common(week: Shrunken) -> Top:
     """Return the show that is ranked first and how sure it is that it truly is first: see Shrunken.first."""
     row = leading(week, 1)[0]
-    order = np.argsort(-week.first, kind="stable")
-    enough = int(np.searchsorted(np.cumsum(week.first[order]), CONCLUSIVE)) + 1
+    order = np.argsort(-week.chances, kind="stable")
+    enough = int(np.searchsorted(np.cumsum(week.chances[order]), CONCLUSIVE)) + 1
     candidates = {int(each) for each in week.contenders[order[:enough]]} | {row}
     confidence = float(week.first[week.contenders == row].sum())
     return Top(row, confidence, tuple(sorted(candidates, key=lambda each: (-week.estimate[each], each))))
