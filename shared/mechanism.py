@@ -27,6 +27,9 @@ NoisedCounts = NewType("NoisedCounts", "npt.NDArray[np.int16]")
 
 LARGEST: Final = 2**15 - 1  # a release's cell is an i2; its smallest value marks rows the study did not have
 CLIPPING_PROBABILITY: Final = 1e-12
+MANY_SHOWS: Final = 100
+"""More shows than anybody watches in one week; what honest noise gives is judged by it where the study has no cap."""
+HONEST_DEVIATIONS: Final = 5.0
 _GRID: Final = 2**53  # below 1, floats p with 1/2 <= p < 1 are multiples of 2^-53: there 1 - p is exact
 
 
@@ -63,6 +66,24 @@ class Mechanism(Protocol):
         mean exists. Arrays broadcast; `exact` lies in what is possible.
         """
 
+    @property
+    def influence(self) -> float:
+        """By how much one participant can move an estimate: from the least to the most that `possible` lets pass."""
+
+    @property
+    def agreement(self) -> float:
+        """The probability, at most, that two honest releases have the same value in a given cell."""
+
+    def mass(self, counts: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
+        """Return the sum of the cells' absolute values over the last axis: of ones, where cells are 0 and 1."""
+
+    def honest_mass(self, cells: int) -> tuple[float, float]:
+        """Return the least and the most mass of an honest release of so many cells.
+
+        A member is taken to have watched at most `most_shows` shows in the week; the noise around that is allowed five
+        standard deviations, so that an honest release is outside less than once in a million weeks.
+        """
+
 
 @dataclass(frozen=True)
 class RandomizedResponse:
@@ -76,6 +97,7 @@ class RandomizedResponse:
 
     study_epsilon: float
     flips: int
+    most_shows: int = MANY_SHOWS
 
     @property
     def words(self) -> str:
@@ -127,7 +149,28 @@ class RandomizedResponse:
 
     def possible(self, counts: npt.NDArray[np.int16]) -> bool:
         """See Mechanism: cells of 0 and 1."""
-        return bool(((counts == 0) | (counts == 1)).all())
+        return bool(counts.view(np.uint16).max() <= 1)  # a negative cell is a large one then
+
+    @property
+    def influence(self) -> float:
+        """See Mechanism: a cell of 1 rather than 0."""
+        return 1 / (1 - 2 * self.flip_probability)
+
+    @property
+    def agreement(self) -> float:
+        """See Mechanism: both flipped or neither."""
+        q = self.flip_probability
+        return q * q + (1 - q) * (1 - q)
+
+    def mass(self, counts: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
+        """See Mechanism."""
+        return np.asarray(counts.sum(axis=-1, dtype=np.int32), dtype=np.int64)
+
+    def honest_mass(self, cells: int) -> tuple[float, float]:
+        """See Mechanism: of n cells nq are ones, and each show watched adds 1 - 2q."""
+        q = self.flip_probability
+        margin = HONEST_DEVIATIONS * math.sqrt(cells * q * (1 - q))
+        return cells * q - margin, cells * q + min(self.most_shows, cells) * (1 - 2 * q) + margin
 
     def cumulants(
         self, angles: npt.NDArray[Any], exact: npt.NDArray[np.float64], participants: npt.NDArray[np.int64]
@@ -152,6 +195,7 @@ class DiscreteLaplace:
     study_epsilon: float
     sensitivity: int
     max_count: int
+    most_shows: int = MANY_SHOWS
 
     @property
     def words(self) -> str:
@@ -175,19 +219,22 @@ class DiscreteLaplace:
         return 2 * a / (1 - a) ** 2
 
     @property
-    def clipping_probability(self) -> float:
-        """The probability that a cell's draw leaves what a release can carry: 2 a^k / (1 + a), at most."""
+    def reach(self) -> int:
+        """The least k that a cell's noise X exceeds with a probability of at most 1e-12.
+
+        P(|X| > k) = 2 a^(k+1) / (1 + a) with a = e^(-1/scale).
+        """
         a = math.exp(-1 / self.scale)
-        return 2 * a ** (LARGEST + 1 - self.max_count) / (1 + a)
+        return max(math.ceil(-self.scale * math.log(CLIPPING_PROBABILITY * (1 + a) / 2)) - 1, 0)
 
     def noise(self, counts: ExactCounts) -> NoisedCounts:
-        """See Mechanism. Cells are clipped to i2, which post-processes and happens less than once in 10^12 cells."""
+        """See Mechanism. Noise is clipped at its `reach`, which post-processes, once in 10^12 cells."""
         measurement = self._measurement(len(counts))
         stated = measurement.map(self.sensitivity)
         if not stated <= self.study_epsilon:
             raise AssertionError(f"OpenDP states {stated} for a study of epsilon {self.study_epsilon}")
         noised = np.asarray(measurement([int(count) for count in counts]), dtype=np.int64)
-        return NoisedCounts(np.clip(noised, -LARGEST, LARGEST).astype(np.int16))
+        return NoisedCounts(np.clip(noised, -self.reach, self.max_count + self.reach).astype(np.int16))
 
     def estimate(self, sums: npt.NDArray[np.int64], participants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """See Mechanism: the sums themselves, however many took part."""
@@ -195,8 +242,31 @@ class DiscreteLaplace:
         return sums.astype(np.float64)
 
     def possible(self, counts: npt.NDArray[np.int16]) -> bool:
-        """See Mechanism: every cell that is not the mark of a missing row."""
-        return bool((counts >= -LARGEST).all())
+        """See Mechanism: cells within the reach of the noise around 0 to `max_count`."""
+        return bool(counts.min() >= -self.reach and counts.max() <= self.max_count + self.reach)
+
+    @property
+    def influence(self) -> float:
+        """See Mechanism: from the lowest possible cell to the highest."""
+        return float(self.max_count + 2 * self.reach)
+
+    @property
+    def agreement(self) -> float:
+        """See Mechanism: the sum of P(x)^2, which is largest where both counts are the same."""
+        a = math.exp(-1 / self.scale)
+        return (1 - a) ** 2 / (1 + a) ** 2 * (1 + a * a) / (1 - a * a)
+
+    def mass(self, counts: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
+        """See Mechanism."""
+        return np.asarray(np.abs(counts.astype(np.int32)).sum(axis=-1), dtype=np.int64)
+
+    def honest_mass(self, cells: int) -> tuple[float, float]:
+        """See Mechanism: E|X| = 2a / (1 - a^2), E X^2 = 2a / (1 - a)^2, and each show watched moves it by its count."""
+        a = math.exp(-1 / self.scale)
+        mean = 2 * a / (1 - a * a)
+        watched = min(self.most_shows, cells) * self.max_count
+        margin = watched + HONEST_DEVIATIONS * math.sqrt(cells * (self.variance - mean * mean))
+        return cells * mean - margin, cells * mean + margin
 
     def cumulants(
         self, angles: npt.NDArray[Any], exact: npt.NDArray[np.float64], participants: npt.NDArray[np.int64]
@@ -216,9 +286,10 @@ class DiscreteLaplace:
 
 def mechanism_of(study: Study) -> Mechanism:
     """Return the mechanism that a study names, with the parameters that its unit and caps ask for."""
+    shows = study.max_shows_per_week or MANY_SHOWS
     if study.mechanism == "randomized-response":
-        return RandomizedResponse(study.epsilon, flips=study.sensitivity)
-    return DiscreteLaplace(study.epsilon, study.sensitivity, study.max_views_per_show)
+        return RandomizedResponse(study.epsilon, study.sensitivity, shows)
+    return DiscreteLaplace(study.epsilon, study.sensitivity, study.max_views_per_show, shows)
 
 
 def check_laplace_fits(study: Study) -> None:
@@ -227,10 +298,10 @@ def check_laplace_fits(study: Study) -> None:
     Raises: StudyError.
     """
     laplace = DiscreteLaplace(study.epsilon, study.sensitivity, study.max_views_per_show)
-    if laplace.clipping_probability > CLIPPING_PROBABILITY:
+    if study.max_views_per_show + laplace.reach > LARGEST:
         raise StudyError(
-            f"a Laplace scale of {laplace.scale:g} leaves a release's cells with probability "
-            f"{laplace.clipping_probability:.1g}, above {CLIPPING_PROBABILITY:g}: raise epsilon or lower the caps"
+            f"a Laplace scale of {laplace.scale:g} leaves a release's cells with a probability above "
+            f"{CLIPPING_PROBABILITY:g}: raise epsilon or lower the caps"
         )
 
 

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from shared.mechanism import DiscreteLaplace, ExactCounts, RandomizedResponse
+from shared.mechanism import (
+    CLIPPING_PROBABILITY,
+    DiscreteLaplace,
+    ExactCounts,
+    Mechanism,
+    RandomizedResponse,
+    mechanism_of,
+)
+from shared.study import Study
 
 CHANCE = 1e-9
 """The false-alarm rate of each sampled check: it fails by chance once in a thousand million runs."""
@@ -89,3 +97,56 @@ def test_cells_that_the_mechanism_cannot_produce_are_told() -> None:
     assert not response.possible(np.array([-1], dtype=np.int16))
     assert laplace.possible(np.array([-5, 7], dtype=np.int16))
     assert not laplace.possible(np.array([-(2**15)], dtype=np.int16))
+
+
+@pytest.mark.parametrize("epsilon", [0.001, 0.1, 1.0, 2.0, 8.0, 30.0])
+@pytest.mark.parametrize("sensitivity", [1, 7])
+def test_laplace_noise_reaches_as_far_as_once_in_ten_to_the_twelve_cells(epsilon: float, sensitivity: int) -> None:
+    laplace = DiscreteLaplace(epsilon, sensitivity, 1)
+    a = math.exp(-1 / laplace.scale)
+    beyond = [2 * a ** (reach + 1) / (1 + a) for reach in (laplace.reach, laplace.reach - 1)]
+    assert beyond[0] <= CLIPPING_PROBABILITY * (1 + 1e-9)
+    assert beyond[1] > CLIPPING_PROBABILITY
+
+
+def test_laplace_cells_beyond_the_reach_are_not_possible_and_never_drawn() -> None:
+    laplace = DiscreteLaplace(2.0, 1, 3)
+    ends = np.array([-laplace.reach, 3 + laplace.reach], dtype=np.int16)
+    assert laplace.possible(ends)
+    assert not laplace.possible(ends + np.array([0, 1], dtype=np.int16))
+    assert not laplace.possible(ends - np.array([1, 0], dtype=np.int16))
+
+
+@pytest.mark.parametrize(
+    "mechanism", [RandomizedResponse(2.0, 1), RandomizedResponse(2.0, 5), DiscreteLaplace(2.0, 1, 3)]
+)
+def test_one_participant_moves_an_estimate_by_the_stated_influence_and_no_more(mechanism: Mechanism) -> None:
+    cells = np.arange(-300, 300, dtype=np.int16)
+    possible = [cell for cell in cells if mechanism.possible(np.array([cell], dtype=np.int16))]
+    others = 50
+    figures = mechanism.estimate(others + np.array(possible, dtype=np.int64), np.full(len(possible), others + 1))
+    assert figures.max() - figures.min() == pytest.approx(mechanism.influence)
+
+
+@pytest.mark.parametrize("mechanism", [RandomizedResponse(2.0, 1), DiscreteLaplace(1.0, 2, 2)])
+def test_the_mass_of_honest_noise_and_how_often_cells_agree_are_the_closed_forms(mechanism: Mechanism) -> None:
+    cells = 200_000
+    drawn = mechanism.noise(ExactCounts(np.zeros(cells, dtype=np.int64)))
+    least, most = mechanism.honest_mass(cells)
+    middle = (least + most) / 2
+    shift = 100 * (1 - 2 * mechanism.flip_probability) / 2 if isinstance(mechanism, RandomizedResponse) else 0.0
+    deviation = ((most - least) / 2 - (shift or 200)) / 5
+    # Within 6.1 deviations: outside by chance less than once in 10^9.
+    assert abs(int(mechanism.mass(drawn)) - (middle - shift)) < 6.1 * deviation
+    agree = int((drawn[: cells // 2] == drawn[cells // 2 :]).sum())
+    assert stats.binomtest(agree, cells // 2, mechanism.agreement).pvalue > CHANCE
+
+
+def test_an_honest_mass_allows_as_many_shows_as_the_study_caps_or_a_hundred() -> None:
+    plain = Study(catalogue_rows=6_500, catalogue_sha256="0" * 64)
+    capped = Study(catalogue_rows=6_500, catalogue_sha256="0" * 64, unit="week", max_shows_per_week=3, epsilon=6.0)
+    low, high = mechanism_of(plain).honest_mass(6_500)
+    capped_low, capped_high = mechanism_of(capped).honest_mass(6_500)
+    one = 1 - 2 * RandomizedResponse(2.0, 1).flip_probability
+    assert capped_low == pytest.approx(low)
+    assert high - capped_high == pytest.approx(97 * one)
