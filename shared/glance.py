@@ -12,9 +12,12 @@ import json
 import os
 import stat
 import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 STAMP = "stamp.json"
+EACH = "/*//"
+"""Stands in a watched path for every folder at that place: `datasites/*//file`. No normal path holds two slashes."""
 
 
 class Answer(NamedTuple):
@@ -70,12 +73,43 @@ def leave_stamp(stamp: str, answer: Answer, files: list[str], until: float) -> N
         raise
 
 
+def each(folder: str, name: str) -> Iterator[tuple[str, str]]:
+    """Yield, for each folder in `folder` that holds a file `name`, its own name and the file's state; in any order.
+
+    Symbolic links in place of such a folder are left out, and those in place of the file are not followed. What has
+    no file takes no memory: there may be a million of them.
+    """
+    try:
+        entries = os.scandir(folder)
+    except OSError:
+        return
+    with entries:
+        for entry in entries:
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    yield entry.name, _written(os.lstat(f"{entry.path}/{name}"))
+            except OSError:
+                continue
+
+
 def state(path: str) -> str:
-    """Return what tells a file from an altered or replaced one, without opening it; `-` if there is none."""
+    """Return what tells a file from an altered or replaced one, without opening it; `-` if there is none.
+
+    Of a path with `EACH`, one digest of all files that it stands for.
+    """
+    folder, every, name = path.partition(EACH)
+    if every:
+        from hashlib import sha256  # takes 3 ms: only where it is needed
+
+        return sha256(repr(sorted(each(folder, name))).encode()).hexdigest()
     try:
         found = os.lstat(path)
         if stat.S_ISLNK(found.st_mode):  # of a symbolic link, what it leads to
             found = os.stat(path)
     except (OSError, ValueError):
         return "-"
+    return _written(found)
+
+
+def _written(found: os.stat_result) -> str:
     return f"{found.st_mtime_ns}:{found.st_size}:{found.st_ino}:{found.st_mode}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.glance import Answer, leave_stamp, stamp_path, state, unchanged
+from shared.glance import EACH, Answer, each, leave_stamp, stamp_path, state, unchanged
 
 ANSWER = Answer("all is well", 0)
 
@@ -93,3 +93,45 @@ def test_a_stamp_that_cannot_be_written_leaves_nothing_beside_the_old_one(
     with pytest.raises(OSError, match="No space"):
         leave_stamp(str(tmp_path / "stamp"), ANSWER, [], time.time() + 60)
     assert [path.name for path in tmp_path.iterdir()] == ["stamp"]
+
+
+@pytest.fixture
+def members(tmp_path: Path) -> Path:
+    """Return a folder with two members who have a file, and one who has none."""
+    for name in ("ann", "bob"):
+        (tmp_path / "members" / name / "sub").mkdir(parents=True)
+        (tmp_path / "members" / name / "sub" / "file").write_text("x")
+    (tmp_path / "members" / "quiet").mkdir()
+    return tmp_path / "members"
+
+
+@pytest.mark.parametrize("change", ["altered", "removed", "appeared", "a member came", "replaced by a link"])
+def test_one_path_stands_for_the_file_of_every_member(members: Path, change: str) -> None:
+    watched = f"{members}{EACH}sub/file"
+    before = state(watched)
+    assert state(watched) == before
+    match change:
+        case "altered":
+            (members / "ann" / "sub" / "file").write_text("longer")
+        case "removed":
+            (members / "ann" / "sub" / "file").unlink()
+        case "appeared":
+            (members / "quiet" / "sub").mkdir()
+            (members / "quiet" / "sub" / "file").write_text("x")
+        case "a member came":
+            (members / "new" / "sub").mkdir(parents=True)
+            (members / "new" / "sub" / "file").write_text("x")
+        case "replaced by a link":
+            (members / "ann" / "sub" / "file").unlink()
+            (members / "ann" / "sub" / "file").symlink_to(members / "bob" / "sub" / "file")
+    assert state(watched) != before
+
+
+def test_a_member_without_the_file_changes_nothing_and_links_are_not_followed(members: Path) -> None:
+    watched = f"{members}{EACH}sub/file"
+    before = state(watched)
+    (members / "another").mkdir()
+    (members / "link").symlink_to(members / "ann")
+    assert state(watched) == before
+    assert sorted(name for name, _ in each(str(members), "sub/file")) == ["ann", "bob"]
+    assert list(each(str(members / "nowhere"), "sub/file")) == []
