@@ -89,7 +89,9 @@ def read_regular_file(path: Path, limit: int) -> bytes:
             raise OSError(f"{path.name} is not a regular file")
         if status.st_size > limit:
             raise OSError(f"{path.name} has {status.st_size:,} bytes; at most {limit:,} are read")
-        data = file.read(limit + 1)
+        data = file.read(status.st_size + 1)  # reading `limit` at once would reserve that much
+        if len(data) > status.st_size:
+            data += file.read(limit + 1 - len(data))
     if len(data) > limit:
         raise OSError(f"{path.name} grew beyond {limit:,} bytes while it was read")
     return data
