@@ -2,58 +2,92 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
 from aggregator import registry
-from aggregator.collect import Rejected, collect, release_paths
-from aggregator.combine import Total, Totals, add, estimate
+from aggregator.collect import Rules, Verdict, newest_week, watched_releases
+from aggregator.combine import Total, Totals, estimate
+from aggregator.open_weeks import OpenWeeks, open_sums
 from aggregator.results import Results, Week
 from aggregator.settings import read_settings
 from aggregator.store import Store, open_store
-from aggregator.terms import Terms, ensure_terms, publish_record
+from aggregator.terms import Terms, ensure_terms, publish_record, read_terms
 from shared.files import only_instance, write_if_changed
 from shared.week import IsoWeek, latest_closed, still_open, weeks_between
 from shared.workspace import AGGREGATOR_APP, EVERYTHING, Workspace, permit
 
 STORE: Final = "weeks.sqlite"
+SUMS: Final = "open_weeks.sqlite"
 
 
-def run(workspace: Workspace, now: datetime) -> str:
+def run(workspace: Workspace, now: datetime, executor: Executor | None = None) -> str:
     """Add up everyone's releases and publish the results; return the line for the log. Repeating it changes nothing.
+
+    The releases are read and summed by `executor`, in this thread without one.
 
     Raises: NetflixTrendError: the last results stay in place.
     """
-    settings = read_settings(workspace.app(AGGREGATOR_APP) / "settings.toml")
     results_folder = workspace.results(workspace.email)
     private = workspace.private(AGGREGATOR_APP)
     with only_instance(private), open_store(private / STORE) as store:
         permit(results_folder, pattern=EVERYTHING, reader="*")
         terms = ensure_terms(results_folder)
         publish_record(results_folder, terms.study, now.date())
-        studies = store.remember(terms.published)
         last = latest_closed(now.date())
-        first = store.first_week(last.plus(1 - terms.study.open_weeks))
-        totals: Totals = {}
-        rejected: Counter[str] = Counter()
-        accepted = 0
-        for verdict in collect(workspace.datasites, studies, settings.counts, now):
-            if isinstance(verdict, Rejected):
-                rejected[verdict.reason.value] += 1
-            else:
-                accepted += 1
-                add(totals, (release for release in verdict.releases if first <= release.week <= last))
+        with _summed(workspace, store, terms, now, executor) as (rules, sums):
+            reasons = sums.reasons()
+            totals = sums.totals()
+            flagged = sums.flagged()
         # A clock set back leaves no week: the first one is shown then, as it was.
-        weeks = weeks_between(first, last) or [first]
-        known = Terms(terms.study, studies, terms.catalogue)
-        results = Results(terms.catalogue, _weeks(store, known, totals, weeks, now.date()), rejected)
+        weeks = weeks_between(rules.first, last) or [rules.first]
+        known = Terms(terms.study, dict(rules.studies), terms.catalogue)
+        accepted = reasons.pop(None, 0)
+        rejected = Counter({reason.value: number for reason, number in reasons.items() if reason})
+        results = Results(terms.catalogue, _weeks(store, known, totals, weeks, now.date()), rejected, flagged)
         changed = _publish(results_folder, results, now)
     outcome = "published new results" if changed else "nothing new"
-    return f"{outcome}: {accepted} datasites accepted, {rejected.total()} rejected; {_top_line(results)}"
+    flags = f" ({flagged} flagged)" if flagged else ""
+    return f"{outcome}: {accepted} datasites accepted{flags}, {rejected.total()} rejected; {_top_line(results)}"
+
+
+def verdicts(workspace: Workspace, now: datetime, patience: float) -> Iterator[Verdict]:
+    """Yield what becomes of each datasite's release file, as it is now. Nothing is published.
+
+    `patience` is for how many seconds to wait for a pass to end.
+
+    Raises: NotYet if no study is published yet.
+    """
+    terms = read_terms(workspace.results(workspace.email))
+    private = workspace.private(AGGREGATOR_APP)
+    with (
+        only_instance(private, patience),
+        open_store(private / STORE) as store,
+        _summed(workspace, store, terms, now, None) as (_, sums),
+    ):
+        yield from sums.verdicts()
+
+
+@contextlib.contextmanager
+def _summed(
+    workspace: Workspace, store: Store, terms: Terms, now: datetime, executor: Executor | None
+) -> Iterator[tuple[Rules, OpenWeeks]]:
+    """Yield what decides which releases count, and their sums, in line with the release files."""
+    settings = read_settings(workspace.app(AGGREGATOR_APP) / "settings.toml")
+    studies = store.remember(terms.published)
+    first = store.first_week(latest_closed(now.date()).plus(1 - terms.study.open_weeks))
+    rules = Rules(studies, newest_week(now), first, frozenset(store.final()))
+    basis = json.dumps([settings.members, settings.blocked, sorted(studies), str(first)])
+    with open_sums(workspace.private(AGGREGATOR_APP) / SUMS) as sums:
+        sums.update(workspace.datasites, rules, settings.counts, basis, time.time_ns(), executor)
+        yield rules, sums
 
 
 def _weeks(store: Store, terms: Terms, totals: Totals, weeks: list[IsoWeek], today: date) -> list[Week]:
@@ -116,5 +150,4 @@ def watched_files(workspace: Workspace) -> list[str]:
     results = ("most_common_show.json", "trends.json", "trends.csv", "index.html")
     watched = [workspace.config, workspace.apps, workspace.app(AGGREGATOR_APP) / "settings.toml", workspace.datasites]
     watched += [workspace.private(AGGREGATOR_APP) / STORE, *(folder / name for name in (*own, *results))]
-    watched += [path for _, path in release_paths(workspace.datasites)]
-    return [str(path) for path in watched]
+    return [*map(str, watched), watched_releases(workspace.datasites)]

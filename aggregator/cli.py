@@ -16,12 +16,12 @@ from typing import Any, get_args
 import click
 
 from aggregator import app as steps
-from aggregator.collect import Accepted, collect
 from aggregator.commands_catalogue import catalogue_commands
 from aggregator.commands_plan import plan
 from aggregator.registry import CURATOR
 from aggregator.settings import TEMPLATE, read_settings
 from aggregator.terms import draft_study, publish_record, publish_study, read_terms
+from aggregator.workers import dask_executor
 from shared.commands import CONTEXT, carry_out, local_now, run_command
 from shared.errors import HistoryError
 from shared.files import PATIENCE, only_instance
@@ -29,7 +29,7 @@ from shared.install import write_run_script
 from shared.promise import terms_in_words
 from shared.settings import write_settings
 from shared.study import MechanismName, Trust, Unit
-from shared.week import next_monday
+from shared.week import IsoWeek, next_monday
 from shared.workspace import AGGREGATOR_APP, EVERYTHING, Workspace, config_path, load_workspace, permit
 
 
@@ -39,6 +39,8 @@ class AggregatorApp:
 
     workspace: Workspace
     clock: Callable[[], datetime]
+    dask: str | None
+    """The address of the Dask scheduler whose workers read and sum the releases; None for this process."""
 
     @property
     def private(self) -> Path:
@@ -47,7 +49,10 @@ class AggregatorApp:
 
     def run(self) -> str:
         """See runner.App."""
-        return steps.run(self.workspace, self.clock())
+        if self.dask is None:
+            return steps.run(self.workspace, self.clock())
+        with dask_executor(self.dask) as executor:
+            return steps.run(self.workspace, self.clock(), executor)
 
     def watched_files(self) -> list[str]:
         """See runner.App."""
@@ -58,9 +63,9 @@ class AggregatorApp:
         return next_monday(self.clock()).timestamp()
 
 
-def open_app() -> AggregatorApp:
+def open_app(dask: str | None = None) -> AggregatorApp:
     """Return the app in the active workspace."""
-    return AggregatorApp(load_workspace(config_path()), local_now)
+    return AggregatorApp(load_workspace(config_path()), local_now, dask)
 
 
 @click.group(context_settings=CONTEXT)
@@ -72,7 +77,15 @@ def cli() -> None:
     """
 
 
-cli.add_command(run_command(open_app, "Add up the releases and publish the trend. SyftBox calls this through run.sh."))
+cli.add_command(
+    run_command(
+        open_app,
+        "Add up the releases and publish the trend. SyftBox calls this through run.sh.",
+        click.Option(
+            ["--dask"], metavar="ADDRESS", help="Let the workers of this Dask scheduler, tcp://HOST:PORT, read and sum."
+        ),
+    )
+)
 
 
 @cli.command()
@@ -94,25 +107,26 @@ def install() -> None:
 def status(*, as_json: bool) -> None:
     """List the datasites whose releases count, and those whose do not, with the reason."""
     workspace = load_workspace(config_path())
-    settings = read_settings(workspace.app(AGGREGATOR_APP) / "settings.toml")
     terms = read_terms(workspace.results(workspace.email))
     accepted: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
-    for verdict in collect(workspace.datasites, terms.published, settings.counts, local_now()):
-        if isinstance(verdict, Accepted):
-            weeks = [str(release.week) for release in verdict.releases]
-            accepted.append({"datasite": verdict.datasite, "weeks": weeks})
-        else:
+    for verdict in steps.verdicts(workspace, local_now(), PATIENCE):
+        if verdict.reason:
             rejected.append({"datasite": verdict.datasite, "reason": verdict.reason.value})
+        else:
+            weeks = [str(IsoWeek.from_key(week)) for week in verdict.weeks]
+            accepted.append({"datasite": verdict.datasite, "weeks": weeks, "flagged": verdict.flagged})
     if as_json:
         click.echo(json.dumps({"study": terms.study.id, "accepted": accepted, "rejected": rejected}, indent=2))
         return
     click.echo(f"study {terms.study.id[:8]}: epsilon {terms.study.epsilon:g} per {terms.study.unit} and week")
     for entry in accepted:
-        click.echo(f"  accepted  {_printable(entry['datasite'])}  {len(entry['weeks'])} weeks")
+        odd = "  flagged: not what honest noise gives, or another's copy" if entry["flagged"] else ""
+        click.echo(f"  accepted  {_printable(entry['datasite'])}  {len(entry['weeks'])} weeks{odd}")
     for entry in rejected:
         click.echo(f"  rejected  {_printable(entry['datasite'])}  {entry['reason']}")
-    click.echo(f"{len(accepted)} accepted, {len(rejected)} rejected")
+    flagged = sum(entry["flagged"] for entry in accepted)
+    click.echo(f"{len(accepted)} accepted ({flagged} flagged), {len(rejected)} rejected")
 
 
 @cli.group()

@@ -99,6 +99,18 @@ def add(totals: Totals, releases: Iterable[Release]) -> None:
         total.sums += release.counts
 
 
+def merge(totals: Totals, more: Totals) -> None:
+    """Add other participants' totals to the totals."""
+    for week, studies in more.items():
+        mine = totals.setdefault(week, {})
+        for study, total in studies.items():
+            if study in mine:
+                mine[study].participants += total.participants
+                mine[study].sums += total.sums
+            else:
+                mine[study] = total
+
+
 def estimate(week: IsoWeek, totals: Mapping[str, Total], studies: Mapping[str, Study], rows: int) -> Estimates:
     """Return the estimates of a week over `rows` catalogue rows, from its totals by study."""
     counted = np.zeros(rows, dtype=np.int64)

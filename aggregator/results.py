@@ -52,6 +52,8 @@ class Results:
     """Every closed week from the first with a release, in time order; at least one."""
     rejected: Counter[str]
     """How many release files do not count, by reason."""
+    flagged: int = 0
+    """How many participants count whose open weeks are outside what honest noise gives."""
 
     def files(self, generated_at: datetime) -> dict[str, bytes]:
         """Return the bytes of every result file by name, in the order in which they are to be written."""
@@ -138,6 +140,7 @@ class Results:
         return {
             **self._head(TRENDS_SCHEMA, max((week.study for week in self.weeks), key=lambda study: study.epsilon)),
             "chart": CHART,
+            "flagged": self.flagged,
             "weeks": [
                 {
                     "week": str(week.week),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import click
@@ -20,18 +21,21 @@ def local_now() -> datetime:
     return datetime.now().astimezone()
 
 
-def run_command(open_app: Callable[[], runner.App], text: str) -> click.Command:
-    """Return the command `run`, which run.sh calls, for an app."""
+def run_command(open_app: Callable[..., runner.App], text: str, *options: click.Option) -> click.Command:
+    """Return the command `run`, which run.sh calls, for an app; what its own `options` say goes to `open_app`."""
 
     @click.option("--once", "mode", flag_value="once", default=True, help="One pass (the default).")
     @click.option("--watch", "mode", flag_value="watch", help="Stay up and look every 15 seconds.")
-    def run(mode: str) -> None:
+    def run(mode: str, **chosen: Any) -> None:
+        opened = partial(open_app, **chosen)
         if mode == "watch":
-            runner.watch(open_app)
-        elif code := runner.run_once(open_app).code:
+            runner.watch(opened)
+        elif code := runner.run_once(opened).code:
             raise click.exceptions.Exit(code)
 
-    return click.command("run", help=text)(run)
+    command = click.command("run", help=text)(run)
+    command.params += options
+    return command
 
 
 def carry_out(group: click.Command, arguments: list[str], name: str) -> int:
