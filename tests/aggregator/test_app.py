@@ -9,8 +9,10 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from aggregator import app as aggregator
+from aggregator.cli import cli
 from aggregator.terms import publish_study, read_terms
 from participant.install import install_participant, withdraw_participant
 from shared.errors import NotYet, SettingsError, StudyError
@@ -261,3 +263,78 @@ def test_looking_publishes_nothing(neighbourhood: Neighbourhood) -> None:
     with pytest.raises(NotYet, match="no study is published yet"):
         read_terms(box.results(COORDINATOR))
     assert not (box.results(COORDINATOR) / "study.json").exists()
+
+
+def test_a_flagged_member_counts_and_is_named_to_the_coordinator_alone(
+    neighbourhood: Neighbourhood, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = neighbourhood.coordinator()
+    shows = "".join(f"{row},Invented Show {row},series,\n" for row in range(2_000))
+    (box.results(COORDINATOR) / "catalogue.csv").write_text(f"row,show,kind,also\n{shows}")
+    aggregator.run(box, TUESDAY)
+    for email in MEMBERS:
+        neighbourhood.join(email, EXPORT)
+        neighbourhood.run(email)
+    path = box.api_data(MEMBERS[0]) / RELEASE_FILE
+    records = np.load(path)
+    records["count"][4, :1_000] = 1
+    np.save(path, records)
+    assert "6 datasites accepted (1 flagged), 0 rejected" in aggregator.run(box, TUESDAY)
+    trends = published(box, "trends.json")
+    jsonschema.validate(trends, json.loads((SCHEMAS / "trends-1.schema.json").read_text()))
+    assert trends["flagged"] == 1
+    assert published(box, "most_common_show.json")["participants"] == 6
+    page = (box.results(COORDINATOR) / "index.html").read_text()
+    assert "They count." in page
+    assert MEMBERS[0] not in page
+    monkeypatch.setattr("aggregator.cli.local_now", lambda: TUESDAY)
+    status = json.loads(called(box, "status", "--json"))
+    assert [entry["datasite"] for entry in status["accepted"] if entry["flagged"]] == [MEMBERS[0]]
+    assert "6 accepted (1 flagged), 0 rejected" in called(box, "status")
+
+
+def called(box: Workspace, *arguments: str) -> str:
+    """Return what a command prints."""
+    done = CliRunner().invoke(cli, arguments, env={"SYFTBOX_CLIENT_CONFIG_PATH": str(box.config)})
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\u202egro.elpmaxe@nna", "<script>alert(1)</script>", "a\x1b[2J", "\udcff"])
+def test_the_name_of_a_datasite_is_printed_as_one_harmless_line_and_published_nowhere(
+    coordinator: Workspace, name: str
+) -> None:
+    folder = coordinator.datasites / name.replace("/", "") / "api_data" / "netflix_trend_participant"
+    folder.mkdir(parents=True)
+    (folder / RELEASE_FILE).write_bytes(b"garbage")
+    assert "6 datasites accepted, 1 rejected" in aggregator.run(coordinator, TUESDAY)
+    lines = called(coordinator, "status").splitlines()
+    (line,) = [line for line in lines if line.startswith("  rejected")]
+    assert line.isprintable()
+    assert len(lines) == 9
+    assert json.loads(called(coordinator, "status", "--json"))["rejected"][0]["datasite"] == name.replace("/", "")
+    for path in coordinator.results(COORDINATOR).rglob("*.*"):
+        assert name.encode(errors="surrogateescape") not in path.read_bytes()
+    page = (coordinator.results(COORDINATOR) / "index.html").read_text()
+    assert "1 (not a release file)" in page
+
+
+def test_status_is_what_the_files_are_now_and_publishes_nothing(coordinator: Workspace) -> None:
+    aggregator.run(coordinator, TUESDAY)
+    (coordinator.api_data(MEMBERS[0]) / RELEASE_FILE).write_bytes(b"garbage")
+    folder = coordinator.results(COORDINATOR)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    status = json.loads(called(coordinator, "status", "--json"))
+    assert status["rejected"] == [{"datasite": MEMBERS[0], "reason": "not a release file"}]
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    assert "5 datasites accepted, 1 rejected" in aggregator.run(coordinator, TUESDAY)
+
+
+def test_a_late_release_is_added_while_its_week_is_open(neighbourhood: Neighbourhood, coordinator: Workspace) -> None:
+    aggregator.run(coordinator, TUESDAY)
+    late = TUESDAY + timedelta(weeks=2)
+    neighbourhood.join("late@example.org", EXPORT, made=late)
+    neighbourhood.run("late@example.org", late)
+    aggregator.run(coordinator, late)
+    weeks = {week["week"]: week["participants"] for week in published(coordinator, "trends.json")["weeks"]}
+    assert (weeks["2024-W44"], weeks["2024-W45"], weeks["2024-W47"]) == (6, 7, 7)
