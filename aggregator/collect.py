@@ -236,7 +236,7 @@ def _judge(participant: Participant, datasites: str, rules: Rules) -> tuple[tupl
     verdicts = []
     accepted: list[Part] | None = None
     for name in participant.datasites:
-        found = Reason.TWICE if accepted is not None else _read(Path(datasites, name, _IN_DATASITE), rules)
+        found = Reason.TWICE if accepted is not None else _read(f"{datasites}/{name}/{_IN_DATASITE}", rules)
         if isinstance(found, Reason):
             verdicts.append(Verdict(name, found))
         else:
@@ -246,7 +246,7 @@ def _judge(participant: Participant, datasites: str, rules: Rules) -> tuple[tupl
     return tuple(verdicts), accepted or []
 
 
-def _read(path: Path, rules: Rules) -> list[Part] | Reason:
+def _read(path: str, rules: Rules) -> list[Part] | Reason:
     try:
         return examine(read_regular_file(path, MAX_RELEASE_BYTES), rules)
     except OSError:

@@ -34,6 +34,7 @@ from shared.errors import LedgerError
 from shared.week import IsoWeek
 
 VERSION: Final = 1
+"""To be raised when other releases count than before, or the tables change: then all is made anew."""
 YOUNG_NS: Final = 2_000_000_000
 """A file changed less than this before it was read may be changed again without its times telling: it is read twice."""
 AHEAD: Final = 8
@@ -259,10 +260,10 @@ def open_sums(path: Path) -> Iterator[OpenWeeks]:
     Raises: LedgerError if the machine refuses to read or write.
     """
     try:
-        connection = open_database(path, _TABLES, VERSION)
+        connection = _connection(path)
     except LedgerError:
         _remove(path)
-        connection = open_database(path, _TABLES, VERSION)
+        connection = _connection(path)
     with contextlib.closing(connection):
         try:
             yield OpenWeeks(connection)
@@ -271,6 +272,14 @@ def open_sums(path: Path) -> Iterator[OpenWeeks]:
         except sqlite3.DatabaseError as error:
             _remove(path)
             raise LedgerError(f"{path} was broken ({error}): the next pass makes it anew") from None
+
+
+def _connection(path: Path) -> sqlite3.Connection:
+    connection = open_database(path, _TABLES, VERSION)
+    if connection.execute("PRAGMA user_version").fetchone() != (VERSION,):
+        connection.close()
+        raise LedgerError(f"{path} was written by an older version")
+    return connection
 
 
 def _remove(path: Path) -> None:

@@ -16,6 +16,8 @@ _TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
 PATIENCE: Final = 60.0  # seconds that a person who called a command waits for a pass to end
 
+_MORE: Final = 2**16  # bytes at a time of a file that grows while it is read
+
 
 def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
     """Make `path` hold exactly `data`: after a crash it is the old file or the new one, never a part.
@@ -75,7 +77,7 @@ def make_folder(path: Path, *, private: bool = False) -> None:
         raise FilesError(f"cannot make the folder {path}: {error.strerror}; mend what is in its place") from error
 
 
-def read_regular_file(path: Path, limit: int) -> bytes:
+def read_regular_file(path: Path | str, limit: int) -> bytes:
     """Return the bytes of a regular file of at most `limit` bytes.
 
     A symbolic link, a FIFO, a device, a folder or a larger file is refused without being read, whoever put it there.
@@ -83,17 +85,17 @@ def read_regular_file(path: Path, limit: int) -> bytes:
     Raises: FileNotFoundError if there is none, OSError for everything else.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(f"{path.name} is not a regular file")
+            raise OSError(f"{Path(path).name} is not a regular file")
         if status.st_size > limit:
-            raise OSError(f"{path.name} has {status.st_size:,} bytes; at most {limit:,} are read")
-        data = file.read(status.st_size + 1)  # reading `limit` at once would reserve that much
-        if len(data) > status.st_size:
-            data += file.read(limit + 1 - len(data))
+            raise OSError(f"{Path(path).name} has {status.st_size:,} bytes; at most {limit:,} are read")
+        data = file.read(status.st_size)  # `limit` at once would reserve that much
+        while len(data) <= limit and (more := file.read(_MORE)):
+            data += more
     if len(data) > limit:
-        raise OSError(f"{path.name} grew beyond {limit:,} bytes while it was read")
+        raise OSError(f"{Path(path).name} grew beyond {limit:,} bytes while it was read")
     return data
 
 

@@ -1,6 +1,7 @@
 """The coordinator's app, pass by pass, on real files; what it publishes is compared with the schemas."""
 
 import csv
+import itertools
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from aggregator.cli import cli
 from aggregator.terms import publish_study, read_terms
 from participant.install import install_participant, withdraw_participant
 from shared.errors import NotYet, SettingsError, StudyError
+from shared.glance import state
 from shared.settings import write_settings
 from shared.workspace import AGGREGATOR_APP, RELEASE_FILE, Workspace
 from tests.conftest import COORDINATOR, EXPORT, SHOWS, TUESDAY, Neighbourhood
@@ -338,3 +340,23 @@ def test_a_late_release_is_added_while_its_week_is_open(neighbourhood: Neighbour
     aggregator.run(coordinator, late)
     weeks = {week["week"]: week["participants"] for week in published(coordinator, "trends.json")["weeks"]}
     assert (weeks["2024-W44"], weeks["2024-W45"], weeks["2024-W47"]) == (6, 7, 7)
+
+
+def test_the_glance_sees_every_release_that_comes_changes_or_goes(coordinator: Workspace) -> None:
+    def look() -> list[str]:
+        return [state(path) for path in aggregator.watched_files(coordinator)]
+
+    aggregator.run(coordinator, TUESDAY)
+    seen = [look()]
+    path = coordinator.api_data(MEMBERS[0]) / RELEASE_FILE
+    data = path.read_bytes()
+    path.unlink()
+    seen.append(look())
+    path.write_bytes(data)
+    seen.append(look())
+    new = coordinator.datasites / "new@example.org" / "api_data" / "netflix_trend_participant"
+    new.mkdir(parents=True)
+    (new / RELEASE_FILE).write_bytes(data)
+    seen.append(look())
+    assert all(before != after for before, after in itertools.pairwise(seen))
+    assert look() == seen[-1]

@@ -95,12 +95,12 @@ def community(tmp_path: Path) -> Community:
 
 
 @pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list of files that are opened from now on."""
-    opened: list[Path] = []
+    opened: list[str] = []
     original = read_regular_file
 
-    def reading(path: Path, limit: int) -> bytes:
+    def reading(path: str, limit: int) -> bytes:
         opened.append(path)
         return original(path, limit)
 
@@ -113,14 +113,14 @@ def test_a_first_pass_adds_everyone_once(community: Community) -> None:
     assert community.sums[str(WEEKS[0])][0] == 9
 
 
-def test_an_unchanged_pass_opens_no_release_and_writes_nothing(community: Community, read: list[Path]) -> None:
+def test_an_unchanged_pass_opens_no_release_and_writes_nothing(community: Community, read: list[str]) -> None:
     before = community.file.read_bytes()
     community.update()
     assert read == []
     assert community.file.read_bytes() == before
 
 
-def test_a_new_week_from_one_costs_one_file(community: Community, read: list[Path]) -> None:
+def test_a_new_week_from_one_costs_one_file(community: Community, read: list[str]) -> None:
     community.release(4, community.released[4] | {WEEKS[3]: 7})
     community.update()
     assert len(read) == 1
@@ -128,7 +128,7 @@ def test_a_new_week_from_one_costs_one_file(community: Community, read: list[Pat
 
 
 @pytest.mark.parametrize("change", ["withdrawn", "altered", "shortened", "spoilt", "moved to another week"])
-def test_what_is_gone_makes_the_sums_anew(community: Community, read: list[Path], change: str) -> None:
+def test_what_is_gone_makes_the_sums_anew(community: Community, read: list[str], change: str) -> None:
     weeks = community.released[4]
     match change:
         case "withdrawn":
@@ -148,7 +148,7 @@ def test_what_is_gone_makes_the_sums_anew(community: Community, read: list[Path]
     assert len(read) >= 8
 
 
-def test_a_rejected_file_that_goes_or_comes_back_costs_nobody_else(community: Community, read: list[Path]) -> None:
+def test_a_rejected_file_that_goes_or_comes_back_costs_nobody_else(community: Community, read: list[str]) -> None:
     bad = put(community.datasites, "bad@example.org", b"garbage")
     os.utime(bad, (LONG_AGO, LONG_AGO))
     community.update()
@@ -189,7 +189,7 @@ def test_that_check_notices_a_file_that_is_not_read(community: Community, monkey
 
 
 def test_a_final_week_is_forgotten_and_what_happens_to_it_later_costs_nothing(
-    community: Community, read: list[Path]
+    community: Community, read: list[str]
 ) -> None:
     community.rules = replace(community.rules, final=frozenset(WEEKS[:2]))
     community.update()
@@ -200,7 +200,7 @@ def test_a_final_week_is_forgotten_and_what_happens_to_it_later_costs_nothing(
     assert community.sums == community.truth
 
 
-def test_other_settings_or_studies_make_the_sums_anew(community: Community, read: list[Path]) -> None:
+def test_other_settings_or_studies_make_the_sums_anew(community: Community, read: list[str]) -> None:
     community.basis = "another study"
     community.update(counts=lambda email: email != "m4@example.org")
     assert len(read) == 8
@@ -278,6 +278,15 @@ def test_a_broken_or_missing_file_is_made_anew(community: Community, content: by
         community.file.unlink()
     else:
         community.file.write_bytes(content)
+    community.update()
+    assert community.sums == community.truth
+
+
+@pytest.mark.parametrize("version", [open_weeks.VERSION - 1, open_weeks.VERSION + 1])
+def test_a_file_of_another_version_is_made_anew(community: Community, version: int) -> None:
+    with closing(sqlite3.connect(community.file)) as connection:
+        connection.execute("DROP TABLE verdicts")
+        connection.execute(f"PRAGMA user_version = {version}")
     community.update()
     assert community.sums == community.truth
 

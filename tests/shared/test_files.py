@@ -96,6 +96,25 @@ def test_only_regular_files_of_a_bounded_size_are_read(tmp_path: Path) -> None:
         read_regular_file(Path("/dev/zero"), 100)
 
 
+def test_a_file_that_grows_while_it_is_read_is_read_to_its_end_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 100)
+    original = os.fstat
+
+    def growing(descriptor: int) -> os.stat_result:
+        found = original(descriptor)
+        with path.open("ab") as file:
+            file.write(b"y" * 100_000)
+        return found
+
+    monkeypatch.setattr(os, "fstat", growing)
+    assert len(read_regular_file(path, 1_000_000)) >= 100_100
+    with pytest.raises(OSError, match="grew beyond"):
+        read_regular_file(path, 150_000)
+
+
 def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
     with locked(tmp_path / "lock") as first, locked(tmp_path / "lock") as second:
         assert (first, second) == (True, False)
