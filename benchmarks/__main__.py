@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import accuracy, reading
+from benchmarks import accuracy, reading, scale
 from benchmarks.tables import table
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -19,9 +19,11 @@ def main() -> None:
     sys.stdout.write(f"{machine}; {', '.join(f'{name} {number}' for name, number in packages.items())}\n\n")
     rows = reading.measure()
     sys.stdout.write("Reading and reducing an export beside pandas.read_csv of the same file\n\n" + table(rows))
+    scaled = scale.measure()
+    sys.stdout.write("\nThe aggregator over many datasites beside the floor on the same files\n\n" + table(scaled))
     figures = accuracy.measure()
     sys.stdout.write("\n" + accuracy.tables(figures))
-    found = {"machine": machine, "packages": packages, "reading": rows, **figures}
+    found = {"machine": machine, "packages": packages, "reading": rows, "scale": scaled, **figures}
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
