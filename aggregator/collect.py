@@ -145,8 +145,12 @@ def find_releases(datasites: Path) -> dict[str, dict[str, str]]:
     Of one address in several cases, the one in lower case comes first.
     """
     found: dict[str, dict[str, str]] = {}
-    for name, state in sorted(each(str(datasites), _IN_DATASITE), key=lambda one: (one[0] != one[0].lower(), one[0])):
-        found.setdefault(name.lower(), {})[name] = state
+    for name, state in sorted(each(str(datasites), _IN_DATASITE)):
+        email = name.lower()
+        if email in found:
+            found[email] = {name: state, **found[email]} if name == email else {**found[email], name: state}
+        else:
+            found[email] = {name: state}
     return found
 
 
