@@ -4,7 +4,8 @@ Run with `python -m benchmarks.scale`. Each measurement is a process of its own,
 
 - walk: list the datasites and stat each release file, start of Python included
 - floor: open and read each file with NumPy (`numpy.load`, and `numpy.fromfile`, which reads no header), and add it
-- first: a whole first pass: read, judge, sum, estimate, publish; all 26 weeks are open
+- first: a whole first pass: read, judge, sum, estimate, publish; all 26 weeks are open. `summing` is what depends on
+  the number of datasites; estimates and pages depend on shows and weeks alone
 - unchanged: `run --once` when nothing changed, start of Python included
 - news: a pass when 100 datasites released one more week
 - rebuilt: a pass when one datasite withdrew: sums cannot forget, all files are read again
@@ -70,6 +71,7 @@ def _measure(size: int) -> dict[str, Any]:
         "unchanged_s": round(unchanged, 4),
         "unchanged_to_walk": round(unchanged / walk, 2),
         "news_s": news["s"],
+        "news_summing_s": news["summing"],
         "rebuilt_s": rebuilt["s"],
     }
 
