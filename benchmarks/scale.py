@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.reading import table
+from benchmarks.tables import table
 
 SIZES: Final = (100, 1_000, 10_000)
 REPEATS: Final = 3  # the fastest counts: the others were disturbed
