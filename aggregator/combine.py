@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -13,7 +13,6 @@ from scipy import stats
 
 from aggregator.noise import FLOOR, NoisedSums
 from shared.mechanism import mechanism_of
-from shared.release import Release
 from shared.study import Study
 from shared.week import IsoWeek
 
@@ -88,15 +87,6 @@ class Estimates:
     def ranked(self) -> npt.NDArray[np.float64]:
         """The estimates, minus infinity where nobody counted the show: there is no figure then."""
         return np.where(self.counted > 0, self.estimate, -np.inf)
-
-
-def add(totals: Totals, releases: Iterable[Release]) -> None:
-    """Add one participant's releases to the totals."""
-    for release in releases:
-        studies = totals.setdefault(release.week, {})
-        total = studies.setdefault(release.study, Total(0, np.zeros(len(release.counts), dtype=np.int64)))
-        total.participants += 1
-        total.sums += release.counts
 
 
 def merge(totals: Totals, more: Totals) -> None:

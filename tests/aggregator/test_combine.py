@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from aggregator.combine import Total, Totals, add, estimate
-from shared.mechanism import NoisedCounts, mechanism_of
-from shared.release import Release
+from aggregator.combine import Total, Totals, estimate, merge
+from shared.mechanism import mechanism_of
 from shared.study import Study
 from shared.week import IsoWeek
 
@@ -13,14 +12,14 @@ NEW = Study(catalogue_rows=3, catalogue_sha256="1" * 64, epsilon=1.0)
 STUDIES = {OLD.id: OLD, NEW.id: NEW}
 
 
-def release(study: Study, *counts: int) -> Release:
-    return Release(WEEK, study.id, NoisedCounts(np.array(counts, dtype=np.int16)))
+def release(study: Study, *counts: int) -> Totals:
+    return {WEEK: {study.id: Total(1, np.array(counts, dtype=np.int64))}}
 
 
 def test_an_estimate_is_the_closed_formula_of_the_sum() -> None:
     totals: Totals = {}
     for counts in ((1, 0), (1, 1), (0, 0), (1, 0)):
-        add(totals, [release(OLD, *counts)])
+        merge(totals, release(OLD, *counts))
     found = estimate(WEEK, totals[WEEK], STUDIES, 2)
     q = 1 / (1 + np.exp(2))
     assert found.estimate == pytest.approx([(3 - 4 * q) / (1 - 2 * q), (1 - 4 * q) / (1 - 2 * q)])
@@ -48,9 +47,9 @@ def test_only_sums_of_one_mechanism_have_an_exact_distribution() -> None:
 
 def test_studies_add_up_and_a_show_that_one_did_not_have_counts_fewer_participants() -> None:
     totals: Totals = {}
-    add(totals, [release(OLD, 1, 0)])
-    add(totals, [release(NEW, 1, 0, 1)])
-    add(totals, [release(NEW, 0, 0, 1)])
+    merge(totals, release(OLD, 1, 0))
+    merge(totals, release(NEW, 1, 0, 1))
+    merge(totals, release(NEW, 0, 0, 1))
     found = estimate(WEEK, totals[WEEK], STUDIES, 3)
     assert found.counted.tolist() == [3, 3, 2]
     variances = [mechanism_of(study).variance for study in (OLD, NEW)]
