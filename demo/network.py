@@ -38,6 +38,8 @@ LOG_LINES_SHOWN = 20
 class SyftBoxNetwork:
     """A SyftBox server and any number of clients; entering starts the server, leaving ends every process.
 
+    While it is entered, SIGTERM is taken as Ctrl-C is, so that it is left, and nothing stays behind.
+
     `python` is the interpreter whose environment has the `syftbox` package that server and clients are run from.
     They write nothing outside `root`: every client has a home of its own. What they say stays in `root/logs`.
     """
@@ -50,9 +52,11 @@ class SyftBoxNetwork:
         self.server_url = f"http://{LOOPBACK}:{self.server_port}"
         self.clients: list[SyftBoxClient] = []
         self._python = python.absolute()
+        self._on_sigterm = signal.getsignal(signal.SIGTERM)
         self._server = self.program("server", self.server_command(), {"SYFTBOX_DATA_FOLDER": str(self.server_data)})
 
     def __enter__(self) -> Self:
+        self._on_sigterm = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             self.start_server()
         except BaseException:
@@ -66,6 +70,7 @@ class SyftBoxNetwork:
     def close(self) -> None:
         """End all clients and the server."""
         stop_all([*(client.program for client in self.clients), self._server])
+        signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def start_server(self) -> None:
         """Return when the server answers, started on the data and the port it had before; harmless while it runs."""
@@ -98,6 +103,12 @@ class SyftBoxNetwork:
             client.start()
         return added
 
+    def add_device(self, first: SyftBoxClient) -> SyftBoxClient:
+        """Return another machine of a member: the same address, a workspace of its own, its client not yet started."""
+        device = SyftBoxClient(self, first.email, f"{first.email} on another device")
+        self.clients.append(device)
+        return device
+
     def program(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
     ) -> Program:
@@ -128,16 +139,17 @@ class SyftBoxNetwork:
 
 
 class SyftBoxClient:
-    """A member's SyftBox client with its workspace; made by `SyftBoxNetwork.add_client`."""
+    """A member's SyftBox client with its workspace; made by `SyftBoxNetwork.add_client` and `add_device`."""
 
-    def __init__(self, network: SyftBoxNetwork, email: str) -> None:
-        folder = network.root / email
+    def __init__(self, network: SyftBoxNetwork, email: str, name: str = "") -> None:
+        name = name or email
+        folder = network.root / name
         self.email = email
         self.box = folder / "SyftBox"
         self.home = folder / "home"
         self.config = self.home / ".syftbox" / "config.json"
         self.port = free_port()
-        self.program = network.program(email, network.client_command(self), {}, folder)
+        self.program = network.program(name, network.client_command(self), {}, folder)
         self._network = network
 
     @property

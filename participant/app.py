@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from participant.arrival import is_arriving
 from participant.bound import bound_counts
 from participant.dates import EARLIEST
 from participant.exports import History, export_files, find_exports, read_exports
@@ -32,6 +33,7 @@ from shared.errors import (
     NotYet,
     ProfileUnknown,
     SettingsError,
+    StillArriving,
     WorkspaceError,
 )
 from shared.files import only_instance, read_regular_file, remove_litter, write_if_changed
@@ -72,9 +74,16 @@ def run(workspace: Workspace, now: datetime, home: Path) -> Pass:
         if ledger.fact(WITHDRAWN):  # finished, if it was interrupted or undone
             remove_published(workspace, ledger)
         check_part(workspace, settings, ledger)
-        notes = _publish(workspace, ledger, settings.aggregator, now)
+        # Before the study is looked for: it may come meanwhile, and the rest after it.
+        unsure = _is_new(workspace, ledger) and is_arriving(workspace, settings.aggregator)
+        notes = [] if unsure else _publish(workspace, ledger, settings.aggregator, now)
         check_clock(ledger, now)
         study, catalogue = read_terms(workspace, settings.aggregator)
+        if unsure:
+            raise StillArriving(
+                "waiting for SyftBox to finish its first sync: another device of yours may have published. If this "
+                "lasts, restart SyftBox; if you have no other device, run netflix-trend-participant install --take-over"
+            )
         settings.check_limits(study)
         try:
             history = read_history_of(settings, ledger, home)
@@ -148,6 +157,11 @@ def check_part(workspace: Workspace, settings: Settings, ledger: Ledger) -> None
             "another device of yours publishes already, or has withdrawn; this one steps aside. To make this one the "
             "device that publishes, run netflix-trend-participant install --take-over"
         )
+
+
+def _is_new(workspace: Workspace, ledger: Ledger) -> bool:
+    """Tell whether nothing has been drawn here, and nothing says which device of the member draws."""
+    return not ledger.weeks() and not published_device(workspace)
 
 
 def check_year(now: datetime) -> None:

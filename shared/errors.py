@@ -15,6 +15,7 @@ NetflixTrendError
 ├── ReleaseError      bytes that are no release
 ├── DeviceElsewhere   another machine of this member draws the noise (exit 0)
 ├── NotYet            nothing is wrong: something has still to arrive (exit 0)
+│   └── StillArriving      SyftBox may be bringing it at this moment
 └── Busy              another instance of the app is at work (exit 0)
 
 A message says where, what rule, what value and what to do, in one line. It never cites a title: messages reach logs.
@@ -131,6 +132,10 @@ class NotYet(NetflixTrendError):
     """Nothing is wrong: something has still to arrive."""
 
     exit_code = ExitCode.OK
+
+
+class StillArriving(NotYet):
+    """SyftBox may be bringing it at this moment: time alone ends the waiting, or a file that the app does not watch."""
 
 
 class Busy(NetflixTrendError):

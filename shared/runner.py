@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-from shared.errors import Busy, ClockError, ExitCode, FilesError, LedgerError, NetflixTrendError
+from shared.errors import Busy, ClockError, ExitCode, FilesError, LedgerError, NetflixTrendError, StillArriving
 from shared.files import locked, make_folder, write_atomically
 from shared.glance import STAMP, Answer, leave_stamp, unchanged
 
@@ -83,7 +83,7 @@ def _attempt(open_app: Callable[[], App]) -> Answer:
         answer = Answer(app.run(), ExitCode.OK)
     except NetflixTrendError as error:
         answer = Answer(str(error), error.exit_code)
-        if isinstance(error, Busy | ClockError | FilesError | LedgerError):
+        if isinstance(error, Busy | ClockError | FilesError | LedgerError | StillArriving):
             return answer  # it may pass without a file changing: the next pass is whole
     except Exception as error:  # noqa: BLE001  # the one broad catch: an app that runs by itself survives
         return defect(error, app.private if app else None)

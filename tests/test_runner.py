@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.errors import Busy, ExitCode, FilesError, LedgerError, NotYet
+from shared.errors import Busy, ExitCode, FilesError, LedgerError, NotYet, StillArriving
 from shared.runner import run_once
 
 
@@ -32,7 +32,7 @@ def test_an_unexpected_error_ends_in_one_line_without_its_text(tmp_path: Path) -
 
 
 def test_an_error_that_may_pass_by_itself_leaves_no_stamp(tmp_path: Path) -> None:
-    for error in (FilesError("full"), Busy("busy"), LedgerError("locked")):
+    for error in (FilesError("full"), Busy("busy"), LedgerError("locked"), StillArriving("soon")):
         run_once(lambda error=error: Broken(tmp_path, error))  # type: ignore[misc]
         assert not (tmp_path / "stamp.json").exists()
     run_once(lambda: Broken(tmp_path, NotYet("waiting")))

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from demo.network import SyftBoxNetwork
+from demo.network import SyftBoxClient, SyftBoxNetwork
 from tests.network.go_network import GoSyftBoxNetwork
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 300.0  # on two free cores nothing takes a fifth of it
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,21 @@ class Flavour:
     apps: str
     python: Path
     start: Callable[[Path], SyftBoxNetwork]
+
+    def command(self, client: SyftBoxClient, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Carry out one of our commands in a member's place; it must succeed."""
+        program, *rest = arguments
+        done = subprocess.run(
+            [self.python.parent / program, *rest],
+            env=client.environment,
+            cwd=client.home,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+        assert done.returncode == 0, (arguments, client.email, done.stderr)
+        return done
 
 
 def syftbox_03() -> Flavour:

@@ -10,7 +10,6 @@ import json
 import math
 import re
 import sqlite3
-import subprocess
 import urllib.parse
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -27,7 +26,7 @@ from aggregator.store import open_store
 from demo.network import SyftBoxClient, SyftBoxNetwork, wait_until
 from participant.ledger import open_ledger
 from shared.week import IsoWeek, still_open
-from tests.network.conftest import Flavour
+from tests.network.conftest import PATIENCE_SECONDS, Flavour
 
 AGGREGATOR, PARTICIPANT = "netflix_trend_aggregator", "netflix_trend_participant"
 COORDINATOR, LATECOMER, BYSTANDER = "coordinator@example.org", "emil@example.org", "zoe@example.org"
@@ -35,7 +34,6 @@ OTHERS = ["ann@example.org", "bob@example.org", "cleo@example.org", "dora@exampl
 EARLY = [COORDINATOR, *OTHERS]
 VIEWERS = [*EARLY, LATECOMER]
 
-PATIENCE_SECONDS = 300.0  # on two free cores nothing takes a fifth of it
 OPEN_WEEKS = 5
 RECENT_WEEKS = 8  # more than are open: those before are released by nobody
 CATALOGUE_SHOWS = ["Dark", "Elite", "Money Heist", "3%"]
@@ -110,17 +108,7 @@ class Community:
 
     def command(self, client: SyftBoxClient, *arguments: str) -> str:
         """Return what one of our commands says in a member's place; it must succeed and cite no title."""
-        program, *rest = arguments
-        done = subprocess.run(
-            [self._flavour.python.parent / program, *rest],
-            env=client.environment,
-            cwd=client.home,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE_SECONDS,
-        )
-        assert done.returncode == 0, (arguments, client.email, done.stderr)
+        done = self._flavour.command(client, *arguments)
         assert not private_things(f"{done.stdout} {done.stderr}".encode())
         return done.stdout
 

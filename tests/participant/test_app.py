@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -23,6 +24,7 @@ from shared.errors import (
     LimitReached,
     NotYet,
     SettingsError,
+    StillArriving,
     StudyError,
 )
 from shared.files import only_instance
@@ -350,6 +352,56 @@ def test_a_second_device_never_draws_what_the_first_has_drawn(
     after = {int(record["week"]): record["count"].tolist() for record in np.load(release(ann))}
     assert 202448 in after
     assert all(after[week] == before[week] for week in after if week in before)
+
+
+@pytest.mark.parametrize("synced", [None, "", "{}", '{"states": {}}', '{"states": {"a file": {}}}'])
+def test_a_new_device_draws_nothing_while_its_client_may_be_bringing_what_another_has_published(
+    neighbourhood: Neighbourhood, ann: Workspace, synced: str | None
+) -> None:
+    study = ann.results(COORDINATOR) / "study.json"
+    if synced is None:  # the Go client
+        (ann.box / ".data").mkdir()
+    else:
+        (ann.box / "plugins").mkdir()
+        (ann.box / "plugins" / "local_syncstate.json").write_text(synced)
+    with pytest.raises(StillArriving, match="--take-over"):
+        neighbourhood.run(ANN)
+    assert not release(ann).parent.exists()
+    os.utime(study, (study.stat().st_mtime - 60,) * 2)
+    if synced is None or "file" in synced:
+        assert len(neighbourhood.run(ANN).released) == 5
+    else:
+        with pytest.raises(StillArriving):  # its first download has not ended
+            neighbourhood.run(ANN)
+
+
+def test_a_device_that_says_that_it_publishes_waits_for_no_other(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    (ann.box / ".data").mkdir()
+    study = ann.results(COORDINATOR) / "study.json"
+    away = study.rename(study.with_name("study.json.away"))
+    with pytest.raises(NotYet, match=r"waiting for study\.json"):
+        neighbourhood.run(ANN)
+    away.rename(study)
+    install_participant(ann, COORDINATOR, [], TUESDAY, take_over=True)
+    assert len(neighbourhood.run(ANN).released) == 5
+
+
+def test_what_arrives_without_the_identifier_of_its_device_claims_nothing_for_this_one(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    before = release(ann).read_bytes()
+    device = release(ann).parent / "device"
+    away = device.rename(ann.box / "device")
+    second = second_device(neighbourhood, ann)
+    (second.box / ".data").mkdir()
+    with pytest.raises(StillArriving):
+        run_app(second, TUESDAY, neighbourhood.home(ANN))
+    assert not device.exists()
+    away.rename(device)
+    with pytest.raises(DeviceElsewhere):
+        run_app(second, TUESDAY, neighbourhood.home(ANN))
+    assert release(ann).read_bytes() == before
 
 
 def test_nothing_is_drawn_while_a_published_week_names_a_study_that_has_not_arrived(
