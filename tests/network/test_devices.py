@@ -34,6 +34,7 @@ def test_of_two_devices_one_draws_and_no_week_is_drawn_twice(flavour: Flavour, n
         released = ann.first_publishes()
 
         ann.second_is_set_up_as_early_as_its_client_allows()
+        ann.its_client_logs(ann.second, STEPS_ASIDE)
         ann.steps_aside(ann.second)
         assert (ann.draws(ann.second), ann.on_the_server(RELEASE)) == ([], released)
 
@@ -74,7 +75,12 @@ class Devices:
         self._flavour.command(self.coordinator, "netflix-trend-aggregator", "install")
         self._participant(self.first, "install", "--aggregator", COORDINATOR)
         arrived = self.coordinator.box / "datasites" / ANN / RELEASE
-        _wait(arrived.exists, "the first release at the coordinator")
+
+        def has_arrived() -> bool:
+            self._participant(self.first, "run")  # sooner than its client does
+            return arrived.exists()
+
+        _wait(has_arrived, "the first release at the coordinator")
         _wait(lambda: self.on_the_server(DEVICE) is not None, "the first device's identifier on the server")
         assert [draw.origin for draw in self.draws(self.first)] == ["drawn"] * OPEN_WEEKS
         return (self.first.datasite / RELEASE).read_bytes()
@@ -82,7 +88,7 @@ class Devices:
     def second_is_set_up_as_early_as_its_client_allows(self) -> None:
         """Start the second client, new on its machine, and hand it the app before anything can have arrived."""
         self.second.program.start()
-        _wait(self.second.apps.is_dir, "the second client's folder of apps")
+        _wait((self.second.box / self.first.apps.name).is_dir, "the second client's folder of apps")
         app = self.second.apps / PARTICIPANT
         app.mkdir()
         for name in ("settings.toml", "run.sh"):
@@ -92,12 +98,15 @@ class Devices:
     def steps_aside(self, device: SyftBoxClient) -> None:
         """Check that the app of a device says that another one publishes, and how to take over."""
         _wait(lambda: STEPS_ASIDE in self._participant(device, "run"), f"{device.box} to step aside")
+
+    def its_client_logs(self, device: SyftBoxClient, line: str) -> None:
+        """Check that the app, started by the client, said a line."""
         logs = device.apps / PARTICIPANT / "logs"
 
-        def says_so() -> bool:
-            return any(STEPS_ASIDE in log.read_text(encoding="utf-8", errors="replace") for log in logs.glob("*"))
+        def is_there() -> bool:
+            return any(line in log.read_text(encoding="utf-8", errors="replace") for log in logs.glob("*"))
 
-        _wait(says_so, f"{STEPS_ASIDE!r} in {logs}")
+        _wait(is_there, f"{line!r} in {logs}")
 
     def takes_over(self, device: SyftBoxClient) -> None:
         """Make a device the one that draws, and wait until the other knows."""
