@@ -75,14 +75,14 @@ def run(workspace: Workspace, now: datetime, home: Path) -> Pass:
             remove_published(workspace, ledger)
         check_part(workspace, settings, ledger)
         # Before the study is looked for: it may come meanwhile, and the rest after it.
-        unsure = _is_new(workspace, ledger) and is_arriving(workspace, settings.aggregator)
+        unsure = may_be_published_elsewhere(workspace, ledger, settings.aggregator)
         notes = [] if unsure else _publish(workspace, ledger, settings.aggregator, now)
         check_clock(ledger, now)
         study, catalogue = read_terms(workspace, settings.aggregator)
         if unsure:
             raise StillArriving(
                 "waiting for SyftBox to finish its first sync: another device of yours may have published. If this "
-                "lasts, restart SyftBox; if you have no other device, run netflix-trend-participant install --take-over"
+                "lasts, restart SyftBox"
             )
         settings.check_limits(study)
         try:
@@ -159,9 +159,9 @@ def check_part(workspace: Workspace, settings: Settings, ledger: Ledger) -> None
         )
 
 
-def _is_new(workspace: Workspace, ledger: Ledger) -> bool:
-    """Tell whether nothing has been drawn here, and nothing says which device of the member draws."""
-    return not ledger.weeks() and not published_device(workspace)
+def may_be_published_elsewhere(workspace: Workspace, ledger: Ledger, coordinator: str) -> bool:
+    """Tell whether another device may have published without a trace here, because SyftBox is still bringing it."""
+    return not ledger.weeks() and not published_device(workspace) and is_arriving(workspace, coordinator)
 
 
 def check_year(now: datetime) -> None:

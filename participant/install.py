@@ -10,6 +10,7 @@ from participant.app import (
     COORDINATOR,
     WITHDRAWN,
     ledger_path,
+    may_be_published_elsewhere,
     published_device,
     read_history_of,
     remove_published,
@@ -17,7 +18,7 @@ from participant.app import (
 )
 from participant.ledger import Ledger, open_ledger
 from participant.settings import TEMPLATE, Settings, read_settings
-from shared.errors import NetflixTrendError, SettingsError
+from shared.errors import NetflixTrendError, SettingsError, WorkspaceError
 from shared.files import PATIENCE, only_instance, write_if_changed
 from shared.install import write_run_script
 from shared.settings import read_toml, write_settings
@@ -32,7 +33,8 @@ def install_participant(
 
     Repeating it updates both and keeps what the person changed in settings.toml.
 
-    Raises: SettingsError if there is no coordinator, or another one than before; LedgerError.
+    Raises: SettingsError if there is no coordinator, or another one than before; WorkspaceError if it is too early to
+    take over; LedgerError.
     """
     path = workspace.app(PARTICIPANT_APP) / "settings.toml"
     with (
@@ -48,6 +50,10 @@ def install_participant(
             raise SettingsError(
                 f"this app takes part with {before}; to change to {coordinator}, first take back what is published: "
                 f"netflix-trend-participant withdraw"
+            )
+        if take_over and may_be_published_elsewhere(workspace, ledger, coordinator):
+            raise WorkspaceError(
+                "SyftBox is still bringing what your other devices have published: run this again in half a minute"
             )
         changes: dict[str, object] = {"aggregator": coordinator}
         if histories:

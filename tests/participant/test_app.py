@@ -26,6 +26,7 @@ from shared.errors import (
     SettingsError,
     StillArriving,
     StudyError,
+    WorkspaceError,
 )
 from shared.files import only_instance
 from shared.settings import write_settings
@@ -364,7 +365,7 @@ def test_a_new_device_draws_nothing_while_its_client_may_be_bringing_what_anothe
     else:
         (ann.box / "plugins").mkdir()
         (ann.box / "plugins" / "local_syncstate.json").write_text(synced)
-    with pytest.raises(StillArriving, match="--take-over"):
+    with pytest.raises(StillArriving, match="first sync"):
         neighbourhood.run(ANN)
     assert not release(ann).parent.exists()
     os.utime(study, (study.stat().st_mtime - 60,) * 2)
@@ -375,13 +376,18 @@ def test_a_new_device_draws_nothing_while_its_client_may_be_bringing_what_anothe
             neighbourhood.run(ANN)
 
 
-def test_a_device_that_says_that_it_publishes_waits_for_no_other(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+def test_a_new_device_does_not_take_over_before_it_can_know_what_it_takes_over(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
     (ann.box / ".data").mkdir()
     study = ann.results(COORDINATOR) / "study.json"
     away = study.rename(study.with_name("study.json.away"))
     with pytest.raises(NotYet, match=r"waiting for study\.json"):
         neighbourhood.run(ANN)
     away.rename(study)
+    with pytest.raises(WorkspaceError, match="again in half a minute"):
+        install_participant(ann, COORDINATOR, [], TUESDAY, take_over=True)
+    os.utime(study, (study.stat().st_mtime - 60,) * 2)
     install_participant(ann, COORDINATOR, [], TUESDAY, take_over=True)
     assert len(neighbourhood.run(ANN).released) == 5
 
