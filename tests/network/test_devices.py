@@ -10,6 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from demo.network import SyftBoxClient, SyftBoxNetwork, wait_until
 from participant.ledger import Draw, read_ledger
 from shared.errors import ReleaseError
 from shared.files import write_atomically
+from shared.glance import state
 from shared.release import decode_records
 from tests.network.conftest import PATIENCE_SECONDS, Flavour
 from tests.network.test_network import COORDINATOR, DEVICE, OPEN_WEEKS, OTHERS, PARTICIPANT, RELEASE, write_export
@@ -114,7 +116,8 @@ class Devices:
         said = self._participant(device, "install", "--aggregator", COORDINATOR, "--take-over")
         assert f"kept and charged {OPEN_WEEKS} weeks that were published elsewhere" in said
         mine = (device.datasite / DEVICE).read_bytes()
-        _wait(lambda: all((each.datasite / DEVICE).read_bytes() == mine for each in (self.first, self.second)), "both")
+        other = self.first if device is self.second else self.second
+        _wait(lambda: _read(other.datasite / DEVICE) == mine, "the identifier at the other device")
         assert self.on_the_server(RELEASE) == before
 
     def loses_its_ledger(self, device: SyftBoxClient) -> None:
@@ -133,10 +136,10 @@ class Devices:
 
     def is_removed_through_the_other_device(self) -> None:
         """Remove the release on the device that steps aside, and see it go on the one that draws."""
-        (self.first.datasite / RELEASE).unlink()
         mine = self.second.datasite / RELEASE
-        before = mine.stat().st_ino
-        _wait(lambda: not mine.exists() or mine.stat().st_ino != before, "the removal on the second device")
+        before = state(str(mine))
+        (self.first.datasite / RELEASE).unlink()
+        _wait(lambda: state(str(mine)) != before, "the removal on the second device")
 
     def is_renamed_as_a_conflict(self) -> None:
         """Rename the release of the device that draws, as the Go client does where it finds a conflict."""
@@ -148,8 +151,7 @@ class Devices:
         def is_back() -> bool:
             self._participant(self.second, "run")
             boxes = (self.first.datasite, self.second.datasite, self.coordinator.box / "datasites" / ANN)
-            copies = [path.read_bytes() for box in boxes if (path := box / RELEASE).exists()]
-            return [*copies, self.on_the_server(RELEASE)] == [released] * 4
+            return [*(_read(box / RELEASE) for box in boxes), self.on_the_server(RELEASE)] == [released] * 4
 
         _wait(is_back, "the release to be as it was, everywhere")
 
@@ -200,6 +202,14 @@ def without_its_newest_week(released: bytes) -> bytes:
     file = io.BytesIO()
     np.save(file, np.load(io.BytesIO(released))[:-1])
     return file.getvalue()
+
+
+def _read(path: Path) -> bytes | None:
+    """Return what a file holds at the moment, None if it is not there."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def _wait(condition: Callable[[], bool], what: str) -> None:
