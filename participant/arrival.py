@@ -19,21 +19,19 @@ Python clients' one, and a file that failed is fetched again in the next."""
 
 def is_arriving(workspace: Workspace, coordinator: str) -> bool:
     """Tell whether a client is at work here, and its first sync is under way or just over."""
-    if not any((workspace.box / trace).is_dir() for trace in ("plugins", ".data")):
+    if not (workspace.has_python_client or (workspace.box / ".data").is_dir()):
         return False  # neither a Python nor a Go client has been here: nothing will come
     try:
         came = (workspace.results(coordinator) / "study.json").stat().st_mtime
     except OSError:
         return True  # it may come while the pass goes on
-    return abs(time.time() - came) < SETTLED_SECONDS or _has_fetched_nothing(workspace)
+    fetching = workspace.has_python_client and _has_fetched_nothing(workspace)
+    return abs(time.time() - came) < SETTLED_SECONDS or fetching
 
 
 def _has_fetched_nothing(workspace: Workspace) -> bool:
     """Tell whether a Python client is within its first download: what it has fetched it notes at the end of it."""
-    path = workspace.box / "plugins" / "local_syncstate.json"
     try:
-        return not json.loads(path.read_bytes())["states"]
-    except FileNotFoundError:
-        return False  # the Go client
+        return not json.loads((workspace.box / "plugins" / "local_syncstate.json").read_bytes())["states"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return True  # it is being written
+        return True  # it is not there yet, or being written

@@ -79,6 +79,11 @@ class Workspace:
 
         return Path(SyftWorkspace(self.box).apps)
 
+    @property
+    def has_python_client(self) -> bool:
+        """Whether a Python client has been started here."""
+        return bool(self._python_client_version())
+
     def _python_client_version(self) -> str:
         """Return the version of the Python client at work here, empty for the Go client."""
         try:
@@ -89,7 +94,7 @@ class Workspace:
     @property
     def results_url(self) -> str:
         """Where the server shows this member's results; the Python server leaves `public/` out."""
-        public = "" if self._python_client_version() else "public/"
+        public = "" if self.has_python_client else "public/"
         return f"{self.server_url}/datasites/{self.email}/{public}{AGGREGATOR_APP}/"
 
     @property

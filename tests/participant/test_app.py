@@ -363,6 +363,7 @@ def test_a_new_device_draws_nothing_while_its_client_may_be_bringing_what_anothe
     if synced is None:  # the Go client
         (ann.box / ".data").mkdir()
     else:
+        (ann.box / ".metadata.json").write_text('{"version": "0.4.0"}')
         (ann.box / "plugins").mkdir()
         (ann.box / "plugins" / "local_syncstate.json").write_text(synced)
     with pytest.raises(StillArriving, match="first sync"):
