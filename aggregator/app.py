@@ -91,14 +91,20 @@ def _summed(
 
 
 def _weeks(store: Store, terms: Terms, totals: Totals, weeks: list[IsoWeek], today: date) -> list[Week]:
-    """Return these weeks with their estimates, and make those final whose time for releases is over."""
+    """Return these weeks with their estimates, and make those final whose time for releases is over.
+
+    By the clock, and by the releases: a week that is younger than every release may have been made by a clock that ran
+    ahead, and what it closed for good would be lost.
+    """
     final = store.final()
+    newest = max((*totals, *final), default=None)
     found = []
     for week in weeks:
-        if week not in final and week.end <= today and not still_open(week, terms.study.open_weeks, today):
+        over = week.end <= today and not still_open(week, terms.study.open_weeks, today)
+        if over and week not in final and newest and week <= newest:
             final[week] = totals.get(week, {})
             store.finish(week, final[week])
-        added = final.get(week, totals.get(week, {}))
+        added = _of_one_kind(final.get(week, totals.get(week, {})), terms)
         # A week is told under the weakest promise, and withheld under the strictest minimum, that a release of it had.
         studies = [terms.published[study_id] for study_id in added] or [terms.study]
         weakest = max(studies, key=lambda study: study.epsilon)
@@ -108,6 +114,14 @@ def _weeks(store: Store, terms: Terms, totals: Totals, weeks: list[IsoWeek], tod
             estimates = estimate(week, added, terms.published, len(terms.catalogue))
         found.append(Week(week, _participants(added), week in final, estimates, weakest, least))
     return found
+
+
+def _of_one_kind(added: Mapping[str, Total], terms: Terms) -> dict[str, Total]:
+    """Return the totals that count viewers, or those that count views: whichever more participants have."""
+    kinds: dict[bool, dict[str, Total]] = {True: {}, False: {}}
+    for study_id, total in added.items():
+        kinds[terms.published[study_id].max_views_per_show == 1][study_id] = total
+    return max(kinds.values(), key=_participants)
 
 
 def _participants(added: Mapping[str, Total]) -> int:

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from aggregator.listing import Listed, Skip, leading_names
-from shared.catalogue import MAX_BYTES, MAX_ROWS, Catalogue, Show, format_catalogue, parse_catalogue
+from shared.catalogue import (
+    MAX_BYTES,
+    MAX_ROWS,
+    Catalogue,
+    Show,
+    format_catalogue,
+    names_a_part,
+    parse_catalogue,
+)
 from shared.show import show_key
 
 _LINE: Final = 20  # bytes of a row beside its names, at most
@@ -49,7 +57,9 @@ def extend(catalogue: Catalogue, listed: Sequence[Listed]) -> tuple[bytes, Repor
         elif key in rows or key in fresh:
             known += 1
             alternatives_of_known += sum(show_key(name) not in rows for name in one.also)
-        elif not one.certain and any(show_key(name) in hosts for name in leading_names(one.name)):
+        elif names_a_part(one.name) or (
+            not one.certain and any(show_key(name) in hosts for name in leading_names(one.name))
+        ):
             skipped[Skip.PART] += 1
         else:
             fresh[key] = one
@@ -73,7 +83,7 @@ def _with_alternatives(fresh: Mapping[str, Listed], taken: Iterable[str]) -> tup
         also: dict[str, str] = {}
         for name in one.also:
             key = show_key(name)
-            if key in ("", own) or key in also:
+            if key in ("", own) or key in also or names_a_part(name):
                 continue
             if key in names or claims[key] > 1:
                 dropped += 1

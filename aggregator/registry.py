@@ -23,6 +23,11 @@ _NEIGHBOURS: Final = {
     "show": "all views of one show in one ISO week removed",
     "week": "all views of one ISO week removed",
 }
+_WHY: Final = {
+    "randomized-response": "Randomized response of each cell: the best there is where one show is protected and counts "
+    "are 0 or 1; where whole weeks are, better ones are known, which OpenDP does not have.",
+    "laplace": "Discrete Laplace noise: counts above 1, and no floating-point weakness.",
+}
 _UNITS: Final = {
     "view": "One viewing of a person in a week",
     "show": "One show of a person in a week",
@@ -59,7 +64,7 @@ def deployment_record(study: Study, curator: str, published: date) -> dict[str, 
                 f"over {study.catalogue_rows:,} shows (SHA-256 of the catalogue: {study.catalogue_sha256}) and ISO "
                 f"weeks. {caps}.",
                 "unprotected_quantities": "That one takes part, in which weeks releases were made, when an export was "
-                "made, and whether it could be read; the catalogue and the study.",
+                "made, whether it could be read, its encoding and the form of its dates; the catalogue and the study.",
             },
             "privacy_loss": {
                 "privacy_unit": _UNITS[study.unit],
@@ -94,8 +99,7 @@ def deployment_record(study: Study, curator: str, published: date) -> dict[str, 
                 "mechanisms": f"{study.mechanism} by OpenDP: each cell {mechanism.words}. Before each draw OpenDP's "
                 "privacy map is checked to be at most epsilon. Histories stay in a folder that no SyftBox client "
                 "synchronises, readable by the member's account alone.",
-                "justification": "Randomized response is the best mechanism for this promise where counts are 0 or 1; "
-                "discrete Laplace has no floating-point weakness. Every member can measure the promise on their own "
+                "justification": f"{_WHY[study.mechanism]} Every member can measure the promise on their own "
                 "machine: netflix-trend-participant audit.",
             },
             "administrative": {

@@ -133,6 +133,7 @@ def _shrink(week: Estimates, past: _Past | None, after: _Past) -> Shrunken:
     """Return the figures of one week; `after` is what is known with this week's estimates, without the prior."""
     reach = np.maximum(week.ranked, after.share * week.participants)
     order = np.argsort(-reach, kind="stable")
+    order = order[week.counted[order] > 0]  # nothing is known of the others, and they are no contenders
     grid = _grid(week, float(reach[order[0]]))
     components = _components(grid)
     weights = _weights_of_week(week, grid, components)
@@ -150,7 +151,7 @@ def _shrink(week: Estimates, past: _Past | None, after: _Past) -> Shrunken:
         each = [likely @ components[:, : likely.shape[1]].T for likely in evidence]
         weights = _fit(np.vstack(each), np.ones(len(order)), weights, _belief(week, len(weights)), _MORE_ROUNDS)
     prior = weights @ components
-    estimate, low, high = (np.zeros(len(order)) for _ in range(3))
+    estimate, low, high = (np.zeros(len(reach)) for _ in range(3))
     posteriors = [_normed(likely * prior[: likely.shape[1]]) for likely in evidence]
     for rows, posterior in zip(blocks, posteriors, strict=True):
         estimate[rows] = posterior @ grid[: posterior.shape[1]]

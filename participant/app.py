@@ -47,6 +47,8 @@ DATE_ORDER: Final = "date_order"  # facts that the ledger keeps
 TIME_ZONE: Final = "time_zone"
 COORDINATOR: Final = "coordinator"
 WITHDRAWN: Final = "withdrawn"
+PUBLISHED: Final = "published"
+LIMITS: Final = "limits"
 LAST_YEAR: Final = 2099
 WARN_WEEKS: Final = 8  # so many weeks before the limit is reached, the app says so
 
@@ -69,6 +71,8 @@ def run(workspace: Workspace, now: datetime, home: Path) -> Pass:
     settings = read_settings(workspace.app(PARTICIPANT_APP) / "settings.toml")
     with only_instance(workspace.private(PARTICIPANT_APP)), open_ledger(ledger_path(workspace)) as ledger:
         check_year(now)
+        if ledger.fact(LIMITS) != settings.limits_json:
+            ledger.note(LIMITS, settings.limits_json)
         now = now.astimezone(time_zone(settings, ledger))
         remove_litter(*folders_written(workspace))
         if ledger.fact(WITHDRAWN):  # finished, if it was interrupted or undone
@@ -197,6 +201,7 @@ def published_device(workspace: Workspace) -> str:
 def remove_published(workspace: Workspace, ledger: Ledger) -> None:
     """Take the release file away, and leave the mark that makes the member's other devices step aside."""
     folder = workspace.api_data(workspace.email)
+    ledger.note(PUBLISHED, "")
     try:
         (folder / RELEASE_FILE).unlink(missing_ok=True)
     except OSError as error:
@@ -205,11 +210,14 @@ def remove_published(workspace: Workspace, ledger: Ledger) -> None:
         write_if_changed(folder / DEVICE_FILE, f"{ledger.device} {WITHDRAWN}\n".encode())
 
 
-def take_stock(workspace: Workspace, ledger: Ledger, coordinator: str, now: datetime) -> list[str]:
+def take_stock(
+    workspace: Workspace, ledger: Ledger, coordinator: str, now: datetime, *, over: bool = False
+) -> list[str]:
     """Before this machine takes over or takes back: adopt what is published, and draw nothing that may have been drawn.
 
     Where another device has published and its file is not here, or cannot be read in full, every week that is over by
-    now may have been drawn: none of them is drawn here any more. Returns what it did, for the terminal.
+    now may have been drawn: none of them is drawn here any more. The same where this machine takes `over` with an empty
+    ledger and there is no file. Returns what it did, for the terminal.
     """
     device = published_device(workspace)
     path = workspace.api_data(workspace.email) / RELEASE_FILE
@@ -219,7 +227,7 @@ def take_stock(workspace: Workspace, ledger: Ledger, coordinator: str, now: date
         found = None
     notes = _record_adopted(workspace, ledger, coordinator, now, found) if found else []
     elsewhere = device.split(" ")[0] not in {"", ledger.device}
-    if (found is None and elsewhere) or (found and found.unreadable):
+    if (found is None and (elsewhere or (over and not ledger.weeks()))) or (found and found.unreadable):
         ledger.block(latest_closed(now.date()))
         notes.append(f"nothing is drawn up to {ledger.blocked}: another device of yours may have released it")
     return notes
@@ -234,13 +242,12 @@ def _adopt_published(workspace: Workspace, ledger: Ledger, coordinator: str, now
     try:
         data = read_regular_file(path, MAX_RELEASE_BYTES)
     except OSError:
+        if ledger.fact(PUBLISHED):  # it is gone: this ledger may be an older copy of the one that knew what was in it
+            ledger.block(latest_closed(now.date()))
         return []
     found = _examine(workspace, ledger, coordinator, now, data)
-    if found is None:
-        if (
-            not ledger.weeks()
-        ):  # nothing to restore it from: it may hold weeks that were drawn before the ledger was lost
-            ledger.block(latest_closed(now.date()))
+    if found is None:  # it may hold weeks that were drawn before this ledger was lost or set back
+        ledger.block(latest_closed(now.date()))
         return ["warning: the published file was damaged and is restored from the ledger"]
     if any(ledger.blocked is None or week > ledger.blocked for week in found.unreadable):
         raise NotYet(
@@ -254,6 +261,8 @@ def _record_adopted(workspace: Workspace, ledger: Ledger, coordinator: str, now:
     studies = _studies_of(workspace, ledger, coordinator)
     for draw in found.draws:
         ledger.record(draw, studies[draw.study], now)
+    if found.spoiled:
+        ledger.block(max(found.spoiled))
     number = len(found.draws)
     return [f"warning: kept and charged {number} weeks that were published elsewhere"] if number else []
 
@@ -292,18 +301,25 @@ def _release_due(
 
 def affordable_weeks(ledger: Ledger, settings: Settings, study: Study) -> int:
     """Return how many more weeks of a study the participant's total allows."""
-    return max(0, int((settings.max_epsilon_total - ledger.spent()) / study.epsilon + 1e-9))
+    left = settings.max_epsilon_total - ledger.spent()
+    weeks = max(0, int(left / study.epsilon))
+    return weeks + 1 if (weeks + 1) * study.epsilon <= left else weeks  # 0.3 / 0.1 is below 3
 
 
 def due_weeks(ledger: Ledger, study: Study, covered_until: date, today: date) -> list[IsoWeek]:
-    """Return the weeks to draw now, oldest first."""
+    """Return the weeks to draw now, oldest first.
+
+    A study that keeps weeks open longer than those before it opens none again: that would cost the participant all at
+    once, for weeks that were final.
+    """
     drawn = ledger.weeks()
     last = latest_closed(today)
-    recent = [last.plus(-back) for back in reversed(range(study.open_weeks))]
+    open_weeks = min([study.open_weeks, *(earlier.open_weeks for earlier in ledger.studies().values())])
+    recent = [last.plus(-back) for back in reversed(range(open_weeks))]
     return [
         week
         for week in recent
-        if still_open(week, study.open_weeks, today)
+        if still_open(week, open_weeks, today)
         and week.end <= covered_until
         and week not in drawn
         and not (ledger.blocked and week <= ledger.blocked)
@@ -324,6 +340,8 @@ def _publish(workspace: Workspace, ledger: Ledger, coordinator: str, now: dateti
         permit(folder, pattern=RELEASE_FILE, reader=workspace.datasite(coordinator).name)
         write_if_changed(folder / DEVICE_FILE, ledger.device.encode() + b"\n")
         write_if_changed(folder / RELEASE_FILE, data)
+        if not ledger.fact(PUBLISHED):
+            ledger.note(PUBLISHED, "yes")
     return notes
 
 
@@ -340,6 +358,9 @@ def _summary(
     """Return the line for the log: what was released, what it cost, what comes next."""
     spent = ledger.spent()
     done = f"released {', '.join(map(str, released))}" if released else "nothing new to release"
+    earlier = [draw.study for draw in ledger.draws() if draw.week not in released]
+    if released and earlier and earlier[-1] != study.id:
+        done += f" under study {study.id[:8]}, new: epsilon {study.epsilon:g} per {study.unit}"
     line = f"{done}; {len(ledger.weeks())} weeks in all, epsilon {spent:g} of your limit {settings.max_epsilon_total:g}"
     if ahead := sorted(week for week in ledger.weeks() if not is_over(week, today)):
         line += f"; {len(ahead)} drawn while the clock ran ahead, {ahead[0]} to {ahead[-1]}, wait until they are over"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from participant.app import (
     COORDINATOR,
+    LIMITS,
     WITHDRAWN,
     ledger_path,
     may_be_published_elsewhere,
@@ -56,12 +58,14 @@ def install_participant(
                 "SyftBox is still bringing what your other devices have published: run this again in half a minute"
             )
         changes: dict[str, object] = {"aggregator": coordinator}
+        if not path.exists() and (limits := ledger.fact(LIMITS)):  # removing the app does not loosen them
+            changes |= json.loads(limits)
         if histories:
             changes["history"] = [_absolute(text) for text in histories]
         write_settings(path, TEMPLATE, changes)
         settings = read_settings(path)
         returns = published_device(workspace) == f"{ledger.device} {WITHDRAWN}"
-        notes = take_stock(workspace, ledger, coordinator, now) if take_over else []
+        notes = take_stock(workspace, ledger, coordinator, now, over=True) if take_over else []
         if take_over or returns:
             folder = workspace.api_data(workspace.email)
             permit(folder, pattern=RELEASE_FILE, reader=workspace.datasite(coordinator).name)

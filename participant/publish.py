@@ -52,6 +52,8 @@ class Found:
 
     draws: list[Draw]
     """Valid records: published in the member's name by another device, or before the ledger was lost."""
+    spoiled: list[IsoWeek]
+    """Weeks that were drawn, with cells that are not what was drawn any more."""
     unreadable: list[IsoWeek]
     """Weeks whose study has not arrived: they were drawn, and nothing here says what they cost."""
 
@@ -61,8 +63,8 @@ def examine_published(
 ) -> Found | None:
     """Return what is to be kept of a release file; None if it is damaged.
 
-    A record of a week that is not over, or with cells that its mechanism cannot produce, is none of ours: it is left
-    out, and so is a whole file with more weeks than any study keeps.
+    A record of a week that is not over is none of ours: it is left out, and so is a whole file with more weeks than any
+    study keeps. One with cells that its mechanism cannot produce may stand where one of ours was.
     """
     try:
         records = decode_records(data)
@@ -72,24 +74,30 @@ def examine_published(
         return None
     have = {(draw.week, draw.study, draw.payload) for draw in known}
     drawn = {(draw.week, draw.study) for draw in known}
-    found = Found([], [])
+    found = Found([], [], [])
     for record in records:
         week, study_id = IsoWeek.from_key(int(record["week"])), record["study"].decode()
         if not is_over(week, today):
             continue
         study = studies.get(study_id)
-        if study is None:
+        counts = _counts(record, study) if study else None
+        if study is None or counts is None:
             if (week, study_id) not in drawn:
-                found.unreadable.append(week)
-            continue
-        try:
-            counts = released_counts(record, study.catalogue_rows)
-        except ReleaseError:
+                (found.spoiled if study else found.unreadable).append(week)
             continue
         draw = Draw(week, study_id, REDUCED, payload_of(counts), "adopted", coordinator)
-        if mechanism_of(study).possible(counts) and (draw.week, draw.study, draw.payload) not in have:
+        if (draw.week, draw.study, draw.payload) not in have:
             found.draws.append(draw)
     return found
+
+
+def _counts(record: np.void, study: Study) -> NoisedCounts | None:
+    """Return the counts of a record, None if its mechanism cannot have produced them."""
+    try:
+        counts = released_counts(record, study.catalogue_rows)
+    except ReleaseError:
+        return None
+    return counts if mechanism_of(study).possible(counts) else None
 
 
 def _release(draw: Draw) -> Release:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ trust = ["one-coordinator"]
 fingerprint = ""
 """
 
+_LIMITS: Final = ("max_epsilon_per_week", "max_epsilon_total", "units", "trust", "fingerprint")
 _FINGERPRINT = re.compile(r"[0-9a-f]{40}")
 _MOST: Final = 1e9  # of an epsilon: no promise is left long before
 
@@ -68,6 +70,11 @@ class Settings:
     trust: tuple[Trust, ...] = ("one-coordinator",)
     fingerprint: str = ""
     """Of the pair of coordinators that is trusted, its digits alone."""
+
+    @property
+    def limits_json(self) -> str:
+        """The participant's limits, which the ledger remembers: removing the app must not loosen them."""
+        return json.dumps({name: getattr(self, name) for name in _LIMITS})
 
     def check_limits(self, study: Study) -> None:
         """Refuse a study that asks for more than the participant allows.

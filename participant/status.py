@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -39,15 +40,19 @@ class Standing:
             study = self.studies[draw.study]
             adopted = "  published elsewhere, kept and charged" if draw.origin == "adopted" else ""
             yield f"  {draw.week}  epsilon {study.epsilon:g} per {study.unit}  study {study.id[:8]}{adopted}"
+        weeks = Counter(draw.week for draw in self.draws)
         yield (
-            f"{len(self.draws)} weeks released; published: {self.published or 'nothing'}\n"
+            f"{len(weeks)} weeks released; published: {self.published or 'nothing'}\n"
             f"epsilon {self.spent:g} of your limit {self.limit:g} is spent"
         )
         for epsilon, unit, number in self._by_terms():
             once, always = odds(epsilon), odds(number * epsilon)
-            weeks = f"one of the {number} weeks" if number > 1 else "the one week"
-            line = f"in odds, at most: {SUBJECT[unit]} in {weeks} at epsilon {epsilon:g} {once} times"
-            yield line + (f", in all {number} of them {always}" if number > 1 else "")
+            line = f"in odds, at most: {SUBJECT[unit]} in one of the weeks at epsilon {epsilon:g} {once} times"
+            line += f", in all {number} of them {always}" if number > 1 else ""
+            yield line + ("" if unit == "week" else f"; five shows of one week {odds(5 * epsilon)}")
+        for week, number in weeks.items():
+            if number > 1:
+                yield f"{week} was published {number} times with different noise: its costs add up"
 
     def _by_terms(self) -> list[tuple[float, Unit, int]]:
         terms = sorted((self.studies[draw.study].epsilon, self.studies[draw.study].unit) for draw in self.draws)

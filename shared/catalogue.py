@@ -59,6 +59,8 @@ class Catalogue:
             for name in (show.name, *show.also):
                 if len(name) > LONGEST_NAME:
                     raise CatalogueError(f"catalogue row {row}: a name is longer than {LONGEST_NAME} characters")
+                if names_a_part(name):
+                    raise CatalogueError(f"catalogue row {row}: {name[:80]!r} names a season or an episode, not a show")
                 key = show_key(name)
                 if not key:
                     raise CatalogueError(f"catalogue row {row}: a name has no letter or digit; mend catalogue.csv")
@@ -214,6 +216,14 @@ class Catalogue:
         if not 1 <= rows <= len(self):
             raise CatalogueError(f"the catalogue has {len(self)} rows, not {rows}")
         return self if rows == len(self) else Catalogue(self.shows[:rows], self.lines[: rows + 1])
+
+
+def names_a_part(name: str) -> bool:
+    """Tell whether a name is that of a season or an episode by its form, which no row of a catalogue may have.
+
+    A catalogue that lists a show's episodes as rows would let one show count in many cells.
+    """
+    return name_end(split_title(name)) is not None
 
 
 class _Heads(dict[str, "int | None"]):

@@ -12,7 +12,11 @@ MEMBER: Final = ("your file", "you", "your")
 """Of whom the promise speaks to a member: the file, the person, and theirs."""
 ANYONE: Final = ("a member's file", "they", "that member's")
 
-SUBJECT: Final[dict[Unit, str]] = {"view": "one viewing", "show": "one show", "week": "all you watched"}
+SUBJECT: Final[dict[Unit, str]] = {
+    "view": "one viewing",
+    "show": "one show",
+    "week": "all you watched, against nothing,",
+}
 """What one epsilon protects, as the subject of a sentence about some weeks."""
 
 _WRITTEN_OUT: Final = 1000  # larger odds are written as a power of e
@@ -39,7 +43,7 @@ def promise(study: Study, whose: tuple[str, str, str] = MEMBER) -> str:
     given = {
         "view": f"that {they} had one given viewing in one given week",
         "show": f"that {they} watched one given show in one given week",
-        "week": f"of anything {they} watched in one given week, all of it together,",
+        "week": f"that {they} watched what {they} did in one given week, rather than nothing,",
     }[study.unit]
     adds_up = {
         "view": (
@@ -50,7 +54,10 @@ def promise(study: Study, whose: tuple[str, str, str] = MEMBER) -> str:
             f"over k weeks of that show by {_power(epsilon, 'k')}; "
             f"for a whole week of {_SHOWS} shows by {odds(epsilon * _SHOWS)}"
         ),
-        "week": f"over k weeks by {_power(epsilon, 'k')}",
+        "week": (
+            f"of one way to spend that week against another by {odds(2 * epsilon)}; "
+            f"over k weeks, against nothing, by {_power(epsilon, 'k')}"
+        ),
     }[study.unit]
     return (
         f"Anyone who sees {file}, even knowing all else about {their} viewing, can shift the odds {given} "
@@ -66,7 +73,7 @@ def terms_in_words(study: Study) -> list[str]:
     if study.max_shows_per_week:
         what += f", at most the {study.max_shows_per_week} most viewed shows of a week"
     year = 52 * study.epsilon
-    one = "a week" if study.unit == "week" else f"one {study.unit}"
+    one = SUBJECT[study.unit]
     noise = f"each of the {study.catalogue_rows:,} cells {mechanism_of(study).words}"
     lines = [
         promise(study),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from aggregator.combine import Estimates, Total, estimate
+from aggregator.rank import most_common
 from aggregator.shrink import Shrunken, shrink
 from benchmarks.sums import noised_sums, observed, simulate
 from shared.study import Study
@@ -107,3 +108,19 @@ def test_a_show_that_nobody_counted_is_last_and_never_first() -> None:
     counted = np.array([100, 0, 100])
     figures = Estimates(IsoWeek(2024, 1), 100, counted, np.array([9.0, 0.0, 3.0]), np.array([1.0, 0.0, 1.0]))
     assert last(figures).rank.tolist() == [1, 3, 2]
+
+
+def test_a_longer_catalogue_changes_nothing_of_the_weeks_before() -> None:
+    """Rows that were appended since were counted by nobody then: nothing is known of them."""
+    rng = np.random.default_rng(7)
+    study = Study(catalogue_rows=300, catalogue_sha256="0" * 64)
+    q = 1 / (1 + np.exp(2))
+    exact = np.concatenate([[30, 20, 10], np.zeros(297, dtype=int)])
+    sums = rng.binomial(exact, 1 - q) + rng.binomial(60 - exact, q)
+    totals = {study.id: Total(60, sums)}
+    (short,) = shrink([estimate(IsoWeek(2024, 47), totals, {study.id: study}, 300)])
+    (long,) = shrink([estimate(IsoWeek(2024, 47), totals, {study.id: study}, 2_000)])
+    assert long.estimate[:300] == pytest.approx(short.estimate)
+    assert max(long.contenders) < 300
+    assert most_common(long).confidence == pytest.approx(most_common(short).confidence)
+    assert most_common(long).candidates == most_common(short).candidates

@@ -16,6 +16,7 @@ from participant.app import ledger_path
 from participant.app import run as run_app
 from participant.install import install_participant, withdraw_participant
 from participant.ledger import open_ledger
+from participant.settings import read_settings
 from shared.errors import (
     CatalogueError,
     DeviceElsewhere,
@@ -390,7 +391,10 @@ def test_a_new_device_does_not_take_over_before_it_can_know_what_it_takes_over(
         install_participant(ann, COORDINATOR, [], TUESDAY, take_over=True)
     os.utime(study, (study.stat().st_mtime - 60,) * 2)
     install_participant(ann, COORDINATOR, [], TUESDAY, take_over=True)
-    assert len(neighbourhood.run(ANN).released) == 5
+    assert neighbourhood.run(ANN).released == ()  # it took over from a device whose file is not here
+    later = TUESDAY + timedelta(weeks=1)
+    neighbourhood.download(ANN, EXPORT, made=later)
+    assert [str(week) for week in neighbourhood.run(ANN, later).released] == ["2024-W48"]
 
 
 def test_what_arrives_without_the_identifier_of_its_device_claims_nothing_for_this_one(
@@ -496,3 +500,96 @@ def test_a_command_waits_for_a_pass_and_says_if_it_takes_too_long(
     monkeypatch.setattr("participant.install.PATIENCE", 0.2)
     with only_instance(ann.private(PARTICIPANT_APP)), pytest.raises(FilesError, match="nothing was changed"):
         withdraw_participant(ann, TUESDAY)
+
+
+def restored(private: Path, copy: Path) -> None:
+    """Put an older copy of the private folder back."""
+    shutil.rmtree(private)
+    shutil.copytree(copy, private)
+
+
+@pytest.mark.parametrize("file", ["missing", "damaged"])
+def test_with_an_older_copy_of_the_ledger_and_no_sound_file_nothing_more_is_drawn(
+    neighbourhood: Neighbourhood, ann: Workspace, tmp_path: Path, file: str
+) -> None:
+    neighbourhood.run(ANN)
+    shutil.copytree(ann.box / "private", tmp_path / "copy")
+    later = TUESDAY + timedelta(weeks=2)
+    neighbourhood.download(ANN, EXPORT, made=later)
+    assert len(neighbourhood.run(ANN, later).released) == 2
+    restored(ann.box / "private", tmp_path / "copy")
+    if file == "missing":
+        release(ann).unlink()
+    else:
+        release(ann).write_bytes(b"damaged")
+    assert neighbourhood.run(ANN, later).released == ()
+    after = later + timedelta(weeks=1)
+    neighbourhood.download(ANN, EXPORT, made=after)
+    assert [str(week) for week in neighbourhood.run(ANN, after).released] == ["2024-W50"]
+
+
+def test_taking_over_with_an_empty_ledger_and_no_file_draws_nothing_that_is_over(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    shutil.rmtree(ann.box / "private")
+    shutil.rmtree(release(ann).parent)
+    install_participant(ann, COORDINATOR, [], TUESDAY, take_over=True)
+    assert neighbourhood.run(ANN).released == ()
+
+
+def test_spoiled_cells_of_a_week_that_the_lost_ledger_drew_do_not_draw_it_again(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    shutil.rmtree(ann.box / "private")
+    records = np.load(release(ann))
+    records["count"][:, 0] = 2
+    np.save(release(ann), records)
+    install_participant(ann, COORDINATOR, [], TUESDAY, take_over=True)
+    assert neighbourhood.run(ANN).released == ()
+
+
+def test_a_study_that_keeps_weeks_open_longer_opens_none_again(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    """The coordinator's own app refuses to publish one; a coordinator can write it by hand."""
+    neighbourhood.run(ANN)
+    current = ann.results(COORDINATOR) / "study.json"
+    greedy = dataclasses.replace(parse_study(current.read_bytes()), open_weeks=52, weeks=52)
+    current.write_bytes(greedy.to_json())
+    assert neighbourhood.run(ANN).released == ()
+    with open_ledger(ledger_path(ann)) as ledger:
+        assert ledger.spent() == 10
+
+
+def test_removing_the_app_does_not_loosen_the_limits(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    settings = ann.app(PARTICIPANT_APP) / "settings.toml"
+    write_settings(settings, "", {"max_epsilon_total": 6.0, "units": ["week"], "max_epsilon_per_week": 0.5})
+    with pytest.raises(LimitReached):
+        neighbourhood.run(ANN)
+    shutil.rmtree(ann.app(PARTICIPANT_APP))
+    install_participant(ann, COORDINATOR, [], TUESDAY, take_over=False)
+    kept = read_settings(settings)
+    assert (kept.max_epsilon_total, kept.units, kept.max_epsilon_per_week) == (6.0, ("week",), 0.5)
+
+
+@pytest.mark.usefixtures("ann")
+def test_the_first_week_under_a_new_study_is_told(neighbourhood: Neighbourhood) -> None:
+    neighbourhood.run(ANN)
+    study = publish_study(neighbourhood.coordinator().results(COORDINATOR), {"epsilon": 1.0})
+    later = TUESDAY + timedelta(weeks=1)
+    neighbourhood.download(ANN, EXPORT, made=later)
+    assert f"under study {study.id[:8]}, new: epsilon 1 per show" in neighbourhood.run(ANN, later).line
+
+
+@pytest.mark.parametrize(("limit", "weeks_within"), [(9.9999999999, 4), (10.0, 5), (1.9, 0)])
+def test_the_total_is_never_passed_by_a_rounding(
+    neighbourhood: Neighbourhood, ann: Workspace, limit: float, weeks_within: int
+) -> None:
+    write_settings(ann.app(PARTICIPANT_APP) / "settings.toml", "", {"max_epsilon_total": limit})
+    if weeks_within < 5:
+        with pytest.raises(LimitReached):
+            neighbourhood.run(ANN)
+    else:
+        neighbourhood.run(ANN)
+    with open_ledger(ledger_path(ann)) as ledger:
+        assert ledger.spent() == 2 * weeks_within

@@ -104,8 +104,11 @@ def test_status_adds_up_each_studys_weeks_by_themselves(neighbourhood: Neighbour
     with read_ledger(ledger_path(box)) as ledger:
         text = "\n".join(standing(box, settings, ledger).lines())
     assert "epsilon 11 of your limit 52 is spent" in text
-    assert "one show in the one week at epsilon 1 2.8 times" in text
-    assert "one show in one of the 5 weeks at epsilon 2 7.4 times, in all 5 of them e^10" in text
+    assert "one show in one of the weeks at epsilon 1 2.8 times; five shows of one week 150" in text
+    assert (
+        "one show in one of the weeks at epsilon 2 7.4 times, in all 5 of them e^10; five shows of one week e^10"
+        in text
+    )
 
 
 def test_a_copy_of_the_ledger_keeps_nothing(neighbourhood: Neighbourhood, box: Workspace) -> None:

@@ -1,6 +1,6 @@
 """The promise measured along the whole way from history to file, and how surely a broken one is found.
 
-A right app fails `test_the_promise_holds` by chance once in 1 / CHANCE = 100,000 runs of each case.
+A right app fails `test_the_promise_holds...` by chance once in 1 / CHANCE = 100,000 runs of each case.
 """
 
 from typing import Any
@@ -22,26 +22,37 @@ BY_WEEK = Study(**BASE, unit="week", max_shows_per_week=2)
 BY_WEEK_VIEWS = Study(**BASE, unit="week", max_shows_per_week=2, mechanism="laplace")
 
 
-@pytest.mark.parametrize("study", [BY_SHOW, BY_SHOW_VIEWS, BY_VIEW, BY_WEEK, BY_WEEK_VIEWS])
+@pytest.mark.parametrize("study", [BY_SHOW, BY_SHOW_VIEWS, BY_VIEW])
 def test_the_promise_holds(study: Study) -> None:
     verdict = audit(study)
     assert verdict.holds, verdict.lines()
-    assert verdict.guesses > 0.95 * guesses_needed(study.epsilon)
+    assert verdict.lines()[1].startswith("the promise holds")
     assert verdict.lower > 0.85 * study.epsilon  # so sharp are the observers
+
+
+@pytest.mark.parametrize("study", [BY_WEEK, BY_WEEK_VIEWS])
+def test_the_promise_holds_for_whole_weeks_too(study: Study) -> None:
+    """With fewer members than an audit takes, for its two minutes: a week has but one coin."""
+    verdict = audit(study, most_members=150)
+    assert verdict.holds, verdict.lines()
+    assert verdict.lower > 0.75 * study.epsilon
 
 
 @pytest.mark.parametrize(
     ("study", "variant", "caught_by"),
     [
         (BY_SHOW, variants.noise_on_watched_cells_only, "reads"),
-        (BY_SHOW_VIEWS, variants.noise_on_watched_cells_only, "subtracts_a_known_member"),
+        (BY_SHOW_VIEWS, variants.noise_on_watched_cells_only, "subtracts_"),
         (BY_SHOW, variants.half_the_noise, "reads"),
         (BY_VIEW, variants.half_the_noise, "reads"),
         (BY_WEEK, variants.half_the_noise, "reads"),
         (BY_SHOW_VIEWS, variants.a_cap_taken_from_the_data, "reads"),
         (BY_SHOW, variants.redrawn_weeks, "reads"),
         (BY_SHOW, variants.a_week_redrawn_under_a_new_study, "reads"),
-        (BY_SHOW, variants.one_flip_mask_for_two_weeks, "subtracts_the_week_before"),
+        (BY_SHOW, variants.one_flip_mask_for_two_weeks, "subtracts_a_week_before"),
+        (BY_SHOW, variants.one_flip_mask_again_after_three_weeks, "subtracts_a_week_before"),
+        (BY_SHOW, variants.one_flip_for_two_rows, "subtracts_the_next_row"),
+        (BY_SHOW, variants.no_noise_beyond_the_fiftieth_row, "reads"),
         (BY_SHOW, variants.shows_dropped_to_fit_under_unit_show, "sees_who_made_room"),
         (BY_SHOW, variants.a_seed, "subtracts_a_known_member"),
     ],
@@ -50,7 +61,7 @@ def test_a_wrong_app_is_found(study: Study, variant: Variant, caught_by: str, mo
     variant(monkeypatch)
     verdict = audit(study, most_members=40)
     assert verdict.lower > study.epsilon, verdict.lines()
-    assert verdict.observer == caught_by
+    assert verdict.observer.startswith(caught_by)
     assert "BROKEN" in verdict.lines()[1]
 
 
@@ -79,7 +90,11 @@ def test_the_bound_is_the_one_of_clopper_and_pearson(right: int, made: int) -> N
 
 
 def test_two_lines_say_what_was_measured() -> None:
-    first, second = Verdict(BY_SHOW, 1.9, 2.1, 13_000, 40, "reads").lines()
-    assert first.startswith("measured on this machine: epsilon at least 1.90 and at most 2.10; promised 2 per show")
+    first, second = Verdict(BY_SHOW, 1.9, 2.1, 13_000, 13_000, 40, "reads").lines()
+    assert first.startswith(
+        "measured on this machine: epsilon at least 1.90, by these observers no more than 2.10; promised 2 per show"
+    )
     assert second.startswith("the promise holds")
-    assert "no bound above" in Verdict(BY_SHOW, 1.9, float("inf"), 10, 1, "reads").lines()[0]
+    few = Verdict(BY_SHOW, 0.3, float("inf"), 10, 13_000, 1, "reads").lines()
+    assert "no more than" not in few[0]
+    assert few[1].startswith("nothing speaks against the promise, but")

@@ -66,6 +66,44 @@ def one_flip_mask_for_two_weeks(patch: pytest.MonkeyPatch) -> None:
     _with_noise(patch, noise)
 
 
+def one_flip_mask_again_after_three_weeks(patch: pytest.MonkeyPatch) -> None:
+    def noise(study: Study) -> Noise:
+        masks: list[Any] = []
+
+        def draw(counts: ExactCounts) -> NoisedCounts:
+            fresh = mechanism_of(study).noise(ExactCounts(np.zeros_like(counts)))
+            masks.append(masks[-3] if len(masks) % 6 in {3, 4, 5} else fresh)
+            return NoisedCounts((counts ^ masks[-1]).astype(np.int16))
+
+        return draw
+
+    _with_noise(patch, noise)
+
+
+def one_flip_for_two_rows(patch: pytest.MonkeyPatch) -> None:
+    def noise(study: Study) -> Noise:
+        def draw(counts: ExactCounts) -> NoisedCounts:
+            mask = mechanism_of(study).noise(ExactCounts(np.zeros_like(counts)))
+            mask[1::2] = mask[: len(mask) // 2 * 2 : 2]
+            return NoisedCounts((counts ^ mask).astype(np.int16))
+
+        return draw
+
+    _with_noise(patch, noise)
+
+
+def no_noise_beyond_the_fiftieth_row(patch: pytest.MonkeyPatch) -> None:
+    def noise(study: Study) -> Noise:
+        def draw(counts: ExactCounts) -> NoisedCounts:
+            noised = mechanism_of(study).noise(counts)
+            noised[50:] = counts[50:]
+            return noised
+
+        return draw
+
+    _with_noise(patch, noise)
+
+
 def shows_dropped_to_fit_under_unit_show(patch: pytest.MonkeyPatch) -> None:
     def bound(views: Mapping[int, int], study: Study) -> ExactCounts:
         kept = sorted(views, key=lambda row: (-views[row], row))[:3]

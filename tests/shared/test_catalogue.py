@@ -80,3 +80,11 @@ def test_the_first_rows_keep_the_hash_they_had() -> None:
     assert isinstance(grown.first(3), Catalogue)
     with pytest.raises(CatalogueError, match="3 rows, not 4"):
         grown.first(4)
+
+
+@pytest.mark.parametrize("name", ["Dark: Season 1: Secrets", "Dark: Staffel 2", "Dark - Season 2 - Adrift"])
+def test_a_catalogue_that_lists_episodes_is_refused(name: str) -> None:
+    """It would let one show count in many cells, and cost as many times its epsilon."""
+    for shows in ([Show("Dark", "series"), Show(name, "series")], [Show("Other", "series", (name,))]):
+        with pytest.raises(CatalogueError, match="names a season or an episode"):
+            parse_catalogue(format_catalogue(shows))

@@ -31,7 +31,8 @@ def test_large_odds_are_powers_of_e() -> None:
 @pytest.mark.parametrize(
     ("terms", "words"),
     [
-        ({"unit": "week", "max_shows_per_week": 5}, "over k weeks by 7.4 to the power k"),
+        ({"unit": "week", "max_shows_per_week": 5}, "rather than nothing, by at most 7.4 times"),
+        ({"unit": "week", "max_shows_per_week": 5}, "of one way to spend that week against another by 55"),
         ({"unit": "view", "mechanism": "laplace", "max_views_per_show": 3}, "for a whole week of 5 shows by e^30"),
         ({"epsilon": 8.0}, "over k weeks of that show by e^(8 x k)"),
     ],
