@@ -138,8 +138,13 @@ class Devices:
         """Remove the release on the device that steps aside, and see it go on the one that draws."""
         mine = self.second.datasite / RELEASE
         before = state(str(mine))
-        (self.first.datasite / RELEASE).unlink()
-        _wait(lambda: state(str(mine)) != before, "the removal on the second device")
+
+        def is_removed() -> bool:
+            # Again and again: a client that is just bringing the file takes no notice of its removal.
+            (self.first.datasite / RELEASE).unlink(missing_ok=True)
+            return state(str(mine)) != before
+
+        _wait(is_removed, "the removal on the second device")
 
     def is_renamed_as_a_conflict(self) -> None:
         """Rename the release of the device that draws, as the Go client does where it finds a conflict."""
