@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
+from uuid import NAMESPACE_URL, uuid5
 
 from aggregator import registry
 from aggregator.collect import Rules, Verdict, newest_week, watched_releases
@@ -51,7 +52,9 @@ def run(workspace: Workspace, now: datetime, executor: Executor | None = None) -
         known = Terms(terms.study, dict(rules.studies), terms.catalogue)
         accepted = reasons.pop(None, 0)
         rejected = Counter({reason.value: number for reason, number in reasons.items() if reason})
-        results = Results(terms.catalogue, _weeks(store, known, totals, weeks, now.date()), rejected, flagged)
+        community = uuid5(NAMESPACE_URL, f"mailto:{workspace.email}")
+        counted = _weeks(store, known, totals, weeks, now.date())
+        results = Results(terms.catalogue, counted, rejected, flagged, community)
         changed = _publish(results_folder, results, now)
     outcome = "published new results" if changed else "nothing new"
     flags = f" ({flagged} flagged)" if flagged else ""
@@ -161,7 +164,7 @@ def watched_files(workspace: Workspace) -> list[str]:
     """Return every file and folder that the outcome of a pass depends on, present or not."""
     folder = workspace.results(workspace.email)
     own = ("study.json", "catalogue.csv", "studies", "syftperm.yaml", "syft.pub.yaml", "weeks", registry.FILE)
-    results = ("most_common_show.json", "trends.json", "trends.csv", "index.html")
+    results = ("most_common_show.json", "trends.json", "trends.csv", "feed.xml", "index.html")
     watched = [workspace.config, workspace.apps, workspace.app(AGGREGATOR_APP) / "settings.toml", workspace.datasites]
     watched += [workspace.private(AGGREGATOR_APP) / STORE, *(folder / name for name in (*own, *results))]
     return [*map(str, watched), watched_releases(workspace.datasites)]

@@ -1,4 +1,4 @@
-"""From estimates to the published documents: JSON, CSV and the page. Pure: no file and no clock."""
+"""From estimates to the published documents: JSON, CSV, the feed and the page. Pure: no file and no clock."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timezone
 from functools import cached_property
 from typing import Any, Final
+from uuid import UUID
 
 from aggregator.combine import Estimates
+from aggregator.feed import Item, render_feed
 from aggregator.rank import CHART, chart_history, leading, most_common, trends
 from aggregator.shrink import Shrunken, shrink
 from aggregator.site import render_page
@@ -52,8 +54,10 @@ class Results:
     """Every closed week from the first with a release, in time order; at least one."""
     rejected: Counter[str]
     """How many release files do not count, by reason."""
-    flagged: int = 0
+    flagged: int
     """How many participants count whose open weeks are outside what honest noise gives."""
+    community: UUID
+    """What tells this community's feed from others'."""
 
     def files(self, generated_at: datetime) -> dict[str, bytes]:
         """Return the bytes of every result file by name, in the order in which they are to be written."""
@@ -61,6 +65,7 @@ class Results:
         documents = {name: document | made for name, document in self.documents.items()}
         files = {name: json.dumps(document, indent=2, ensure_ascii=False) for name, document in documents.items()}
         files["trends.csv"] = self.table()
+        files["feed.xml"] = render_feed(self.community, self._items(documents, generated_at), generated_at)
         files["index.html"] = render_page(documents["most_common_show.json"], documents["trends.json"], self.rejected)
         return {name: text.encode() + b"\n" * (name.endswith("json")) for name, text in files.items()}
 
@@ -166,6 +171,17 @@ class Results:
                 writer.writerow([week["week"], participants[week["week"]], _cell(show["show"]), show["kind"], *figures])
         return text.getvalue()
 
+    def _items(self, documents: Mapping[str, Document], generated_at: datetime) -> list[Item]:
+        """Return the weeks that the feed tells of, the latest first: the one shown, and those that stay as they are."""
+        told = [week for week in reversed(self.weeks) if week.estimates and (week.final or week is self.shown)]
+        return [
+            Item(
+                documents[f"weeks/{week.week}.json"],
+                min(_midnight(week.week.plus(week.study.open_weeks)), generated_at) if week.final else generated_at,
+            )
+            for week in told
+        ]
+
     @staticmethod
     def _head(schema: str, study: Study) -> Document:
         """Return what every result begins with: schema, study and privacy terms, in figures and in words."""
@@ -199,6 +215,11 @@ class Results:
             "shrunken_interval95": [_rounded(end[row], 2) for end in credible],
             "rank": int(shrunken.rank[row]),
         }
+
+
+def _midnight(week: IsoWeek) -> datetime:
+    """Return when a week is over."""
+    return datetime.combine(week.end, time.min, timezone.utc)
 
 
 def _cell(text: str) -> str:
