@@ -60,7 +60,7 @@ def _summary(week: dict[str, Any]) -> str:
     """Return one paragraph of plain text: the result and the chart."""
     ranking = "; ".join(f"{figures['rank']}. {figures['show']}" for figures in week["ranking"])
     return (
-        f"{week['show']}: best guess {wording.number(week['shrunken'])} {week['counts']} "
+        f"{week['show']}: best guess {wording.guess(week['shrunken'])} {week['counts']} "
         f"(95 % interval {wording.span(*week['shrunken_interval95'])}) among {wording.number(week['participants'])} "
         f"members, first with a chance of {wording.chance(week['confidence'])}. The chart: {ranking}."
     )

@@ -66,7 +66,7 @@ class Results:
         files = {name: json.dumps(document, indent=2, ensure_ascii=False) for name, document in documents.items()}
         files["trends.csv"] = self.table()
         files["feed.xml"] = render_feed(self.community, self._items(documents, generated_at), generated_at)
-        files["index.html"] = render_page(documents["most_common_show.json"], documents["trends.json"], self.rejected)
+        files["index.html"] = render_page(documents, self.shown.study, self.rejected)
         return {name: text.encode() + b"\n" * (name.endswith("json")) for name, text in files.items()}
 
     @cached_property

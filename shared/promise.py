@@ -65,6 +65,16 @@ def promise(study: Study, whose: tuple[str, str, str] = MEMBER) -> str:
     )
 
 
+def public_promise(study: Study) -> list[str]:
+    """Return what a community is told of a study: the promise, how it is kept, and what is not told at all."""
+    noise = f"each of the {study.catalogue_rows:,} cells, one a show, {mechanism_of(study).words}, watched or not"
+    return [
+        promise(study, ANYONE),
+        f"Before anything leaves a member's machine, {noise}; the full history never leaves it.",
+        f"A week with fewer than {study.min_participants} participants is withheld.",
+    ]
+
+
 def terms_in_words(study: Study) -> list[str]:
     """Return a study's terms for people, the promise first: one sentence a line."""
     what = "viewers: a show counts once a week and person"

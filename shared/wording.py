@@ -20,6 +20,15 @@ def number(value: float, digits: int = 0) -> str:
     return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", _MINUS)
 
 
+def guess(value: float) -> str:
+    """Return a best guess of a count: a whole number, and of few one digit more, which tells them apart.
+
+    >>> guess(104.3), guess(0.62)
+    ('104', '0.6')
+    """
+    return number(value, 0 if value >= 9.5 else 1)
+
+
 def percent(share: float, digits: int = 1) -> str:
     """Return a share of one as per cent.
 

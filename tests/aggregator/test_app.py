@@ -157,7 +157,7 @@ def test_the_same_figures_are_in_json_csv_and_page(coordinator: Workspace) -> No
     assert float(row["estimate"]) == top["estimate"]
     page = (folder / "index.html").read_text()
     assert f"{top['estimate']:,.1f}" in page
-    assert "http" not in page.replace("<html", "")
+    assert f"<b>{top['shrunken']:.1f}</b> viewers" in page
 
 
 def test_a_title_with_markup_stays_text(neighbourhood: Neighbourhood) -> None:
