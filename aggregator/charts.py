@@ -91,8 +91,9 @@ def lines(series: Sequence[Sequence[Point]], width: int, height: int, *, per_cen
 
 
 def sparkline(points: Sequence[Point]) -> Markup:
-    """Return one show's way through the weeks, as high as a line of text; the last week is marked."""
-    values = [{"last": point is points[-1], **vars(point)} for point in points]
+    """Return one show's way through the weeks, as high as a line of text; the last week with a figure is marked."""
+    last = max((point.day for point in points if point.middle is not None), default=None)
+    values = [{"last": point.day == last, **vars(point)} for point in points]
     level = {"type": "quantitative", "axis": None, "scale": {"domainMin": 0}}
     return _svg(
         {
