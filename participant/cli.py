@@ -28,6 +28,7 @@ from participant.terms import read_terms
 from shared.catalogue import bundled_catalogue, parse_catalogue
 from shared.commands import CONTEXT, carry_out, local_now, run_command
 from shared.errors import ExitCode, NetflixTrendError
+from shared.screen import print_lines, screen
 from shared.study import Study
 from shared.week import next_monday
 from shared.workspace import PARTICIPANT_APP, Workspace, check_email, config_path, load_workspace
@@ -121,6 +122,36 @@ def status(*, as_json: bool) -> None:
     with read_ledger(steps.ledger_path(workspace)) as ledger:
         found = standing(workspace, settings, ledger)
     click.echo(json.dumps(found.to_json(), indent=2) if as_json else "\n".join(found.lines()))
+
+
+@cli.command()
+@click.option("--text", is_flag=True, help="Print it on the terminal, and write nothing.")
+@click.option("--open", "show", is_flag=True, help="Open the page in your browser.")
+def report(*, text: bool, show: bool) -> None:
+    r"""Write a page about you and the community, for you alone: your weeks, the top list, what you follow and missed.
+
+    It is computed on this machine from your own history and what the coordinator published, and stays in the app's
+    private folder.
+
+    \b
+    netflix-trend-participant report --open
+    netflix-trend-participant report --text
+    """
+    from participant.report import make_report
+    from participant.report_page import render_report, write_report
+    from participant.report_text import print_report
+
+    workspace = load_workspace(config_path())
+    settings = read_settings(workspace.app(PARTICIPANT_APP) / "settings.toml")
+    made = make_report(workspace, settings, local_now(), Path.home())
+    if text:
+        print_report(screen(), made)
+        return
+    path = write_report(workspace, render_report(made))
+    print_lines(screen(stderr=True), [each for each in (made.age.line, *made.notes) if each], "yellow")
+    click.echo(path.as_uri())
+    if show:
+        click.launch(path.as_uri())
 
 
 @cli.command()
