@@ -88,10 +88,11 @@ def _of_profile(column: Column, wanted: str | None) -> npt.NDArray[np.bool_]:
 
 
 def _unknown(what: str, there: list[str]) -> HistoryError:
-    remedy = "say which one with --history NAME=PATH"
+    remedy = "say which one is yours: netflix-trend-participant install --profile NAME (or NAME=PATH as the file)"
     return ProfileUnknown(
         f"{what}; there are: {', '.join(there[:20])}{', ...' * (len(there) > 20)}; {remedy}",
         log_safe=f"{what} (it has {len(there)}); {remedy}",
+        profiles=there,
     )
 
 

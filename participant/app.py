@@ -107,7 +107,7 @@ def read_history_of(settings: Settings, ledger: Ledger, home: Path) -> History:
     Raises: HistoryError; of its kinds, the message of ProfileUnknown is for a terminal alone.
     """
     history = read_exports(
-        find_exports(settings.history, home),
+        find_exports(settings.history, home, settings.profile),
         zone=time_zone(settings, ledger),
         date_order=settings.date_order,
         remembered=cast("DateOrder | None", ledger.fact(DATE_ORDER) or None),

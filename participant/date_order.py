@@ -83,7 +83,7 @@ def decide_dates(
         elif stated and order:
             order, why = stated, "set in settings.toml"
     if order is None and not _all_same(fits, weights):
-        raise DateOrderUnknown(_question(list(fits)))
+        raise DateOrderUnknown(_question(list(fits)), orders=list(fits))
     return Decision(order, why, certain, fits[order] if order else next(iter(fits.values())))
 
 

@@ -115,20 +115,35 @@ def parse_source(text: str) -> Source:
         raise HistoryError(f"history {text[:80]!r} names no file: {error}; mend it in settings.toml") from None
 
 
-def find_exports(stated: Sequence[str], home: Path) -> list[Source]:
+def find_exports(stated: Sequence[str], home: Path, profile: str = "") -> list[Source]:
     """Return the exports that the settings name (`path` or `name=path`), else the newest in ~/Downloads.
+
+    They are of `profile` where nothing else is said.
 
     Raises: HistoryError if none is named and none is there.
     """
     if stated:
-        return [parse_source(text) for text in stated]
+        named = [parse_source(text) for text in stated]
+        return [Source(source.path, source.profile or profile or None) for source in named]
     newest = find_newest(home / "Downloads")
     if newest is None:
         raise HistoryError(
             f"no complete NetflixViewingHistory.csv in {home / 'Downloads'} (an empty or unfinished one is left alone);"
             f" download yours from {DOWNLOAD_PAGE} (Download all), or name the file under history in settings.toml"
         )
-    return [Source(newest)]
+    return [Source(newest, profile or None)]
+
+
+def exports_made(sources: Sequence[Source], zone: tzinfo) -> date:
+    """Return up to which day views of every profile are known, without reading what the exports say.
+
+    Raises: HistoryError if one of them cannot be read.
+    """
+    profiles: dict[str, date] = {}
+    for source in sources:
+        profile, (_, made) = (source.profile or "").casefold(), open_export(source.path, zone)
+        profiles[profile] = max(made, profiles.get(profile, made))
+    return min(profiles.values())
 
 
 def export_files(stated: Sequence[str], home: Path) -> list[Path]:
@@ -194,10 +209,12 @@ def read_exports(
             )
         except ProfileUnknown as error:
             raise ProfileUnknown(
-                f"{source.path.name}: {error}", log_safe=f"{source.path.name}: {error.log_safe}"
+                f"{source.path.name}: {error}",
+                log_safe=f"{source.path.name}: {error.log_safe}",
+                profiles=error.profiles,
             ) from None
         except DateOrderUnknown as error:
-            raise DateOrderUnknown(f"{source.path.name}: {error}") from None
+            raise DateOrderUnknown(f"{source.path.name}: {error}", orders=error.orders) from None
         except HistoryError as error:
             raise HistoryError(f"{source.path.name}: {error}") from None
         del data

@@ -28,6 +28,9 @@ aggregator = ""
 # NetflixViewingHistory*.csv in ~/Downloads.
 history = []
 
+# Your profile's name, where account data holds several and `history` names none.
+profile = ""
+
 # The order of day, month and year in the export's dates: "day-first", "month-first", "year-first".
 # Empty: the app finds out, and asks you to say it here if the export does not show it.
 date_order = ""
@@ -61,6 +64,7 @@ class Settings:
     aggregator: str
     """In lower case; empty after a withdrawal."""
     history: tuple[str, ...] = ()
+    profile: str = ""
     date_order: DateOrder | None = None
     timezone: str = ""
     shortest_view_seconds: int = 120
@@ -132,6 +136,7 @@ def _settings(found: Mapping[str, Any]) -> Settings:
     return Settings(
         aggregator=check_email(aggregator) if aggregator else "",
         history=_strings(found, "history", ()),
+        profile=_profile(found.get("profile", "")),
         date_order=order or None,
         timezone=_zone(found.get("timezone", "")),
         shortest_view_seconds=_seconds(found.get("shortest_view_seconds", 120)),
@@ -172,6 +177,12 @@ def _fingerprint(value: object) -> str:
 
 def _digits(fingerprint: str) -> str:
     return "".join(fingerprint.split()).lower()
+
+
+def _profile(value: object) -> str:
+    if not isinstance(value, str):
+        raise wrong("profile", value, "the name of a profile, or empty")
+    return value.strip()
 
 
 def _seconds(value: object) -> int:

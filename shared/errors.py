@@ -21,6 +21,7 @@ NetflixTrendError
 A message says where, what rule, what value and what to do, in one line. It never cites a title: messages reach logs.
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -66,9 +67,16 @@ class HistoryError(NetflixTrendError):
 
 
 class DateOrderUnknown(HistoryError):
-    """The export does not show whether day or month comes first: the participant has to say."""
+    """The export does not show whether day or month comes first: the participant has to say.
+
+    `orders` are those it leaves open; none where it contradicts what was said.
+    """
 
     exit_code = ExitCode.DATE_ORDER
+
+    def __init__(self, message: str, *, orders: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.orders = tuple(orders)
 
 
 class ProfileUnknown(HistoryError):
@@ -77,9 +85,10 @@ class ProfileUnknown(HistoryError):
     The message names the profiles there are, for the terminal; `log_safe` names none, for logs.
     """
 
-    def __init__(self, message: str, *, log_safe: str) -> None:
+    def __init__(self, message: str, *, log_safe: str, profiles: Sequence[str]) -> None:
         super().__init__(message)
         self.log_safe = log_safe
+        self.profiles = tuple(profiles)
 
 
 class CatalogueError(NetflixTrendError):
