@@ -18,17 +18,16 @@ import click
 from aggregator import app as steps
 from aggregator.commands_catalogue import catalogue_commands
 from aggregator.commands_plan import plan
+from aggregator.install import install_aggregator, uninstall_aggregator
 from aggregator.registry import CURATOR
-from aggregator.settings import TEMPLATE, read_settings
 from aggregator.terms import draft_study, publish_record, publish_study, read_terms
 from aggregator.workers import dask_executor
-from shared.commands import CONTEXT, carry_out, local_now, run_command
+from shared.commands import CONTEXT, at_terminal, carry_out, completion_command, examples, local_now, run_command
 from shared.errors import HistoryError
 from shared.files import PATIENCE, only_instance
-from shared.install import write_run_script
 from shared.promise import terms_in_words
-from shared.settings import write_settings
-from shared.study import MechanismName, Trust, Unit
+from shared.screen import Column, print_lines, print_table, screen
+from shared.study import MechanismName, Study, Trust, Unit
 from shared.week import IsoWeek, next_monday
 from shared.workspace import AGGREGATOR_APP, EVERYTHING, Workspace, config_path, load_workspace, permit
 
@@ -68,7 +67,10 @@ def open_app(dask: str | None = None) -> AggregatorApp:
     return AggregatorApp(load_workspace(config_path()), local_now, dask)
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(
+    context_settings=CONTEXT,
+    epilog=examples("netflix-trend-aggregator install", "netflix-trend-aggregator status"),
+)
 @click.version_option(package_name="netflix-trend", message="%(version)s")
 def cli() -> None:
     """Coordinate a community's Netflix trend.
@@ -80,7 +82,8 @@ def cli() -> None:
 cli.add_command(
     run_command(
         open_app,
-        "Add up the releases and publish the trend. SyftBox calls this through run.sh.",
+        "netflix-trend-aggregator",
+        "Add up the releases and publish the trend.",
         click.Option(
             ["--dask"], metavar="ADDRESS", help="Let the workers of this Dask scheduler, tcp://HOST:PORT, read and sum."
         ),
@@ -88,21 +91,29 @@ cli.add_command(
 )
 
 
-@cli.command()
+cli.add_command(completion_command("netflix-trend-aggregator"))
+
+
+@cli.command(epilog=examples("netflix-trend-aggregator install"))
 def install() -> None:
-    """Put the app into the SyftBox workspace of the active client config. Repeating it updates."""
+    """Put the app into the SyftBox workspace of the active client config. Repeating it updates.
+
+    It asks nothing, and prints the lines to send to your members.
+    """
+    print_lines(screen(), install_aggregator(load_workspace(config_path())))
+
+
+@cli.command(epilog=examples("netflix-trend-aggregator uninstall"))
+@click.option("--yes", is_flag=True, help="Remove without asking, also in a terminal.")
+def uninstall(*, yes: bool) -> None:
+    """Remove the app from the workspace. What was published stays until you remove it."""
     workspace = load_workspace(config_path())
-    folder = workspace.app(AGGREGATOR_APP)
-    write_settings(folder / "settings.toml", TEMPLATE, {})
-    read_settings(folder / "settings.toml")
-    write_run_script(workspace, AGGREGATOR_APP, "aggregator")
-    click.echo(f"installed in {folder}")
-    click.echo("next: SyftBox starts the app by itself; it publishes the study first, then a result each week")
-    click.echo(f"members take part with: netflix-trend-participant install --aggregator {workspace.email}")
-    click.echo(f"the page will be at {workspace.results_url}")
+    if not yes and at_terminal():
+        click.confirm(f"Remove the app from {workspace.box}? Results stay as they are.", abort=True)
+    print_lines(screen(), uninstall_aggregator(workspace))
 
 
-@cli.command()
+@cli.command(epilog=examples("netflix-trend-aggregator status", "netflix-trend-aggregator status --json"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(*, as_json: bool) -> None:
     """List the datasites whose releases count, and those whose do not, with the reason."""
@@ -119,22 +130,42 @@ def status(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"study": terms.study.id, "accepted": accepted, "rejected": rejected}, indent=2))
         return
-    click.echo(f"study {terms.study.id[:8]}: epsilon {terms.study.epsilon:g} per {terms.study.unit} and week")
-    for entry in accepted:
-        odd = "  flagged: not what honest noise gives, or another's copy" if entry["flagged"] else ""
-        click.echo(f"  accepted  {_printable(entry['datasite'])}  {len(entry['weeks'])} weeks{odd}")
-    for entry in rejected:
-        click.echo(f"  rejected  {_printable(entry['datasite'])}  {entry['reason']}")
+    _print_status(terms.study, accepted, rejected)
+
+
+def _print_status(study: Study, accepted: list[dict[str, Any]], rejected: list[dict[str, Any]]) -> None:
+    console = screen()
+    rows = [("accepted", _printable(entry["datasite"]), _weeks(entry), _odd(entry)) for entry in accepted]
+    rows += [("rejected", _printable(entry["datasite"]), "", entry["reason"]) for entry in rejected]
+    print_lines(console, [f"study {study.id[:8]}: epsilon {study.epsilon:g} per {study.unit} and week"])
+    if console.is_terminal and rows:
+        print_table(console, (Column(""), Column("datasite", style="cyan"), Column("weeks"), Column("")), rows)
+    else:
+        print_lines(console, ("  " + "  ".join(cell for cell in row if cell) for row in rows))
     flagged = sum(entry["flagged"] for entry in accepted)
-    click.echo(f"{len(accepted)} accepted ({flagged} flagged), {len(rejected)} rejected")
+    print_lines(console, [f"{len(accepted)} accepted ({flagged} flagged), {len(rejected)} rejected"])
 
 
-@cli.group()
+def _weeks(entry: dict[str, Any]) -> str:
+    return f"{len(entry['weeks'])} weeks"
+
+
+def _odd(entry: dict[str, Any]) -> str:
+    return "flagged: not what honest noise gives, or another's copy" if entry["flagged"] else ""
+
+
+@cli.group(epilog=examples("netflix-trend-aggregator study new --epsilon 1 --preview"))
 def study() -> None:
-    """Show or renew the terms that members accept."""
+    """Renew the terms that members accept."""
 
 
-@study.command("new")
+@study.command(
+    "new",
+    epilog=examples(
+        "netflix-trend-aggregator study new --epsilon 1 --preview",
+        "netflix-trend-aggregator study new --unit week --max-shows-per-week 5",
+    ),
+)
 @click.option("--unit", type=click.Choice(get_args(Unit)), help="What one epsilon protects.")
 @click.option("--epsilon", type=float, help="Privacy loss per unit and week.")
 @click.option("--max-views-per-show", type=int, help="Cap per show and week; 1 counts viewers.")
@@ -150,12 +181,7 @@ def study() -> None:
 @click.option("--yes", is_flag=True, help="Publish without asking, also in a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print the study itself.")
 def study_new(*, curator: str, preview: bool, yes: bool, as_json: bool, **terms: Any) -> None:
-    r"""Publish a new study over the whole catalogue. What is not named stays as it was.
-
-    \b
-    netflix-trend-aggregator study new --epsilon 1 --preview
-    netflix-trend-aggregator study new --unit week --max-shows-per-week 5
-    """
+    """Publish a new study over the whole catalogue. What is not named stays as it was."""
     workspace = load_workspace(config_path())
     folder = workspace.results(workspace.email)
     stated = {name: value for name, value in terms.items() if value is not None}

@@ -11,6 +11,7 @@ from aggregator.catalogue_import import Report, extend
 from aggregator.catalogue_search import coverage, search
 from aggregator.listing import MAX_FILE_BYTES, Listing, gather, read_listing
 from shared.catalogue import MAX_BYTES, Catalogue, parse_catalogue
+from shared.commands import examples
 from shared.errors import CatalogueError
 from shared.files import read_regular_file, write_atomically
 
@@ -22,11 +23,13 @@ def catalogue_commands(find: Callable[[], Path], read_titles: Callable[[Path], I
     a viewing history: the coordinator's side has no reader of its own.
     """
 
-    @click.group()
+    @click.group(epilog=examples("netflix-trend-aggregator catalogue show dark"))
     def catalogue() -> None:
         """Extend and look up the list of shows that can be counted."""
 
-    @catalogue.command("import")
+    @catalogue.command(
+        "import", epilog=examples("netflix-trend-aggregator catalogue import all-weeks-countries.tsv our-own.txt")
+    )
     @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
     def import_(files: tuple[Path, ...]) -> None:
         """Append the shows of Netflix's own lists, or of a plain list with one show a line.
@@ -45,7 +48,12 @@ def catalogue_commands(find: Callable[[], Path], read_titles: Callable[[Path], I
             write_atomically(path, data)
         click.echo(_describe(report, len(known)))
 
-    @catalogue.command()
+    @catalogue.command(
+        epilog=examples(
+            'netflix-trend-aggregator catalogue show "star trek"',
+            "netflix-trend-aggregator catalogue show --history NetflixViewingHistory.csv",
+        )
+    )
     @click.argument("text", default="")
     @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Rows shown at most.")
     @click.option(

@@ -23,11 +23,17 @@ from aggregator.plan import (
     prospects,
     studies,
 )
+from shared.commands import examples
 from shared.errors import StudyError
 from shared.study import Study
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "netflix-trend-aggregator plan --people 40",
+        "netflix-trend-aggregator plan --people 300 --epsilon 1 --epsilon 2 --rows 500",
+    )
+)
 @click.option("--people", type=click.IntRange(1, 10_000_000), required=True, help="How many you expect to take part.")
 @click.option("--shares", help="Shares of them who watch the leading shows a week (0.2,0.15,0.12,0.1,0.08).")
 @click.option("--epsilon", "epsilons", type=float, multiple=True, help="Compare these (0.5, 1, 2, 4).")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,17 +18,19 @@ from participant import app as steps
 from participant.audit import audit as measure
 from participant.exports import parse_source, read_exports
 from participant.history import DATE_ORDERS, DateOrder
-from participant.install import install_participant, withdraw_participant
+from participant.install import install_participant, uninstall_participant, withdraw_participant
 from participant.ledger import read_ledger
 from participant.preview import preview as look_ahead
 from participant.settings import Settings, local_zone, read_settings
-from participant.status import standing
+from participant.show import print_preview, print_standing
+from participant.status import export_note, standing
 from participant.tables import count_shows, explain_views, format_table
 from participant.terms import read_terms
+from participant.welcome import Wishes, ask_what_is_missing, checks
 from shared.catalogue import bundled_catalogue, parse_catalogue
-from shared.commands import CONTEXT, carry_out, local_now, run_command
-from shared.errors import ExitCode, NetflixTrendError
-from shared.screen import print_lines, screen
+from shared.commands import CONTEXT, at_terminal, carry_out, completion_command, examples, local_now, run_command
+from shared.errors import ExitCode, NetflixTrendError, SettingsError
+from shared.screen import print_lines, printable, screen
 from shared.study import Study
 from shared.week import next_monday
 from shared.workspace import PARTICIPANT_APP, Workspace, check_email, config_path, load_workspace
@@ -65,35 +67,105 @@ def open_app() -> ParticipantApp:
     return ParticipantApp(load_workspace(config_path()), local_now, Path.home())
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(
+    context_settings=CONTEXT,
+    epilog=examples(
+        "netflix-trend-participant install --aggregator carol@example.org", "netflix-trend-participant report --open"
+    ),
+)
 @click.version_option(package_name="netflix-trend", message="%(version)s")
 def cli() -> None:
     """Take part in a community's Netflix trend.
 
-    Your history stays on this machine; one noised file a week leaves it.
+    Your history stays on this machine; one noised file leaves it.
     """
 
 
-cli.add_command(run_command(open_app, "Release what is due. SyftBox calls this through run.sh."))
+cli.add_command(run_command(open_app, "netflix-trend-participant", "Release what is due."))
+cli.add_command(completion_command("netflix-trend-participant"))
 
 
-@cli.command()
+@cli.command(
+    epilog=examples(
+        "netflix-trend-participant install --aggregator carol@example.org",
+        "netflix-trend-participant install --profile Ann --date-order day-first",
+        'netflix-trend-participant install --history "Ann=~/Documents/netflix-report.zip"',
+    )
+)
 @click.option("--aggregator", metavar="EMAIL", help="The coordinator's e-mail address; needed the first time.")
 @click.option(
     "--history",
     "histories",
     metavar="[NAME=]PATH",
     multiple=True,
-    help="An export; repeat it for several. Without: the newest NetflixViewingHistory*.csv in ~/Downloads.",
+    help="An export; repeat it for several. Without: the newest one in ~/Downloads.",
 )
+@click.option("--profile", metavar="NAME", help="Your profile, where account data holds several.")
+@click.option("--date-order", type=click.Choice(DATE_ORDERS), help="Where the export does not show it.")
 @click.option("--take-over", is_flag=True, help="Make this the device that publishes, instead of another one of yours.")
-def install(aggregator: str | None, histories: tuple[str, ...], *, take_over: bool) -> None:
-    """Put the app into the SyftBox workspace of the active client config. Repeating it updates."""
+def install(
+    aggregator: str | None,
+    histories: tuple[str, ...],
+    profile: str | None,
+    date_order: DateOrder | None,
+    *,
+    take_over: bool,
+) -> None:
+    """Put the app into the SyftBox workspace of the active client config. Repeating it updates.
+
+    In a terminal it asks for what it is not told and needs; elsewhere it asks nothing.
+    """
     workspace = load_workspace(config_path())
-    click.echo(install_participant(workspace, aggregator, histories, local_now(), take_over=take_over))
+    wishes = Wishes(aggregator, histories, profile, date_order)
+    if at_terminal():
+        wishes = ask_what_is_missing(workspace, wishes, Path.home(), AtTerminal())
+    done = install_participant(
+        workspace,
+        wishes.aggregator,
+        wishes.histories,
+        local_now(),
+        take_over=take_over,
+        profile=wishes.profile,
+        date_order=wishes.date_order,
+    )
+    print_lines(screen(), [*done.splitlines(), *checks(workspace, local_now(), Path.home())])
 
 
-@cli.command()
+class AtTerminal:
+    """Asks the person at the terminal. See welcome.Ask."""
+
+    def text(self, question: str, default: str | None, check: Callable[[str], str]) -> str:
+        """Ask until the answer will do."""
+        while True:
+            try:
+                return check(str(click.prompt(question, default=default)))
+            except SettingsError as error:
+                click.echo(str(error), err=True)
+
+    def choice(self, question: str, choices: Sequence[str]) -> str:
+        """Ask for the number of one of these."""
+        click.echo(printable(question))
+        for place, name in enumerate(choices, start=1):
+            click.echo(f"  {place}  {printable(name)}")
+        number: int = click.prompt("Number", type=click.IntRange(1, len(choices)))
+        return choices[number - 1]
+
+
+@cli.command(epilog=examples("netflix-trend-participant uninstall"))
+@click.option("--yes", is_flag=True, help="Remove without asking, also in a terminal.")
+def uninstall(*, yes: bool) -> None:
+    """Take back what is published, and remove the app and its copy of your history. The ledger stays."""
+    workspace = load_workspace(config_path())
+    if not yes and at_terminal():
+        click.confirm(f"Take back what you publish, and remove the app from {workspace.box}?", abort=True)
+    print_lines(screen(), uninstall_participant(workspace, local_now()).splitlines())
+
+
+@cli.command(
+    epilog=examples(
+        "netflix-trend-participant preview", "netflix-trend-participant preview --aggregator carol@example.org"
+    )
+)
 @click.option("--aggregator", metavar="EMAIL", help="The coordinator's e-mail address, before install.")
 @click.option("--history", "histories", metavar="[NAME=]PATH", multiple=True, help="An export, before install.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -110,32 +182,35 @@ def preview(aggregator: str | None, histories: tuple[str, ...], *, as_json: bool
     if histories:
         settings = dataclasses.replace(settings, history=histories)
     found = look_ahead(workspace, settings, local_now(), Path.home())
-    click.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False) if as_json else "\n".join(found.lines()))
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+    else:
+        print_preview(screen(), found)
 
 
-@cli.command()
+@cli.command(epilog=examples("netflix-trend-participant status", "netflix-trend-participant status --json"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(*, as_json: bool) -> None:
-    """Show what was released, and what it cost."""
+    """Show what was released, what it cost, and whether your export has grown old."""
     workspace = load_workspace(config_path())
     settings = read_settings(workspace.app(PARTICIPANT_APP) / "settings.toml")
     with read_ledger(steps.ledger_path(workspace)) as ledger:
-        found = standing(workspace, settings, ledger)
-    click.echo(json.dumps(found.to_json(), indent=2) if as_json else "\n".join(found.lines()))
+        note = export_note(settings, ledger, local_now(), Path.home()) if settings.aggregator else None
+        found = standing(workspace, settings, ledger, note)
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        print_standing(screen(), found)
 
 
-@cli.command()
+@cli.command(epilog=examples("netflix-trend-participant report --open", "netflix-trend-participant report --text"))
 @click.option("--text", is_flag=True, help="Print it on the terminal, and write nothing.")
 @click.option("--open", "show", is_flag=True, help="Open the page in your browser.")
 def report(*, text: bool, show: bool) -> None:
-    r"""Write a page about you and the community, for you alone: your weeks, the top list, what you follow and missed.
+    """Write a page about you and the community, for you alone: your weeks, the top list, what you follow and missed.
 
     It is computed on this machine from your own history and what the coordinator published, and stays in the app's
     private folder.
-
-    \b
-    netflix-trend-participant report --open
-    netflix-trend-participant report --text
     """
     from participant.report import make_report
     from participant.report_page import render_report, write_report
@@ -154,7 +229,7 @@ def report(*, text: bool, show: bool) -> None:
         click.launch(path.as_uri())
 
 
-@cli.command()
+@cli.command(epilog=examples("netflix-trend-participant audit"))
 def audit() -> None:
     """Measure the promise on this machine, with invented histories, along the whole way to the published file.
 
@@ -183,13 +258,18 @@ def _study_here() -> Study:
         return Study(catalogue_rows=len(bundled), catalogue_sha256=bundled.sha256())
 
 
-@cli.command()
+@cli.command(epilog=examples("netflix-trend-participant withdraw"))
 def withdraw() -> None:
     """Take back everything published. The ledger stays; nothing is published again until install."""
-    click.echo(withdraw_participant(load_workspace(config_path()), local_now()))
+    print_lines(screen(), [withdraw_participant(load_workspace(config_path()), local_now())])
 
 
-@cli.command()
+@cli.command(
+    epilog=examples(
+        "netflix-trend-participant reduce ~/Downloads/NetflixViewingHistory.csv",
+        "netflix-trend-participant reduce Ann=netflix-report.zip --explain > views.csv",
+    )
+)
 @click.argument("files", metavar="[NAME=]FILE...", nargs=-1, required=True)
 @click.option("--explain", is_flag=True, help="One line for each view, with the rule that found its show.")
 @click.option("--date-order", type=click.Choice(DATE_ORDERS), help="The order of day, month and year in the files.")

@@ -1,11 +1,13 @@
-"""Putting the participant app into a workspace, and taking back what it published."""
+"""Putting the participant app into a workspace, taking back what it published, and removing it."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from participant.app import (
     COORDINATOR,
@@ -18,20 +20,35 @@ from participant.app import (
     remove_published,
     take_stock,
 )
+from participant.full_history import full_history_files
+from participant.history import DateOrder
 from participant.ledger import Ledger, open_ledger
 from participant.settings import TEMPLATE, Settings, read_settings
 from shared.errors import NetflixTrendError, SettingsError, WorkspaceError
 from shared.files import PATIENCE, only_instance, write_if_changed
-from shared.install import write_run_script
+from shared.glance import STAMP
+from shared.install import mark_uninstalled, remove, write_run_script
 from shared.settings import read_toml, write_settings
-from shared.week import IsoWeek
-from shared.workspace import DEVICE_FILE, PARTICIPANT_APP, RELEASE_FILE, Workspace, check_email, permit
+from shared.workspace import DEVICE_FILE, PARTICIPANT_APP, RELEASE_FILE, REPORT_FILE, Workspace, check_email, permit
+
+_TAKEN_BACK: Final = (
+    "withdrawn: nothing of yours is published any more. Final weeks keep what you added, and a copy someone made stays "
+    "a copy, noised as it was"
+)
+_REMOVED: Final = (REPORT_FILE, STAMP, "last_error.txt")
 
 
 def install_participant(
-    workspace: Workspace, aggregator: str | None, histories: Sequence[str], now: datetime, *, take_over: bool
+    workspace: Workspace,
+    aggregator: str | None,
+    histories: Sequence[str],
+    now: datetime,
+    *,
+    take_over: bool,
+    profile: str | None = None,
+    date_order: DateOrder | None = None,
 ) -> str:
-    """Write run.sh and settings.toml into the client's app folder; return what happens next.
+    """Write run.sh and settings.toml into the client's app folder; return what was done and read.
 
     Repeating it updates both and keeps what the person changed in settings.toml.
 
@@ -62,6 +79,10 @@ def install_participant(
             changes |= json.loads(limits)
         if histories:
             changes["history"] = [_absolute(text) for text in histories]
+        if profile:
+            changes["profile"] = profile
+        if date_order:
+            changes["date_order"] = date_order
         write_settings(path, TEMPLATE, changes)
         settings = read_settings(path)
         returns = published_device(workspace) == f"{ledger.device} {WITHDRAWN}"
@@ -75,18 +96,7 @@ def install_participant(
         ledger.set_clock(now)
         read = _read(settings, ledger)
         write_run_script(workspace, PARTICIPANT_APP, "participant")
-    end = IsoWeek.of(now.date()).end
-    return "\n".join(
-        [
-            f"installed in {path.parent}",
-            *notes,
-            *read,
-            (
-                f"next: SyftBox starts the app by itself; the weeks already over are released as soon as the study of "
-                f"{coordinator} is here, and this week follows on {end:%A, %d %B} with an export made then or later"
-            ),
-        ]
-    )
+    return "\n".join([f"installed in {path.parent}", *notes, *read])
 
 
 def withdraw_participant(workspace: Workspace, now: datetime) -> str:
@@ -105,10 +115,36 @@ def withdraw_participant(workspace: Workspace, now: datetime) -> str:
         ledger.note(COORDINATOR, "")
         if path.exists():
             write_settings(path, TEMPLATE, {"aggregator": ""})
-    return (
-        "withdrawn: nothing of yours is published any more. Final weeks keep what you added, and a copy someone made "
-        "stays a copy, noised as it was. To take part again: netflix-trend-participant install --aggregator EMAIL"
+    return f"{_TAKEN_BACK}. To take part again: netflix-trend-participant install --aggregator EMAIL"
+
+
+def uninstall_participant(workspace: Workspace, now: datetime) -> str:
+    """Take back what this machine published and remove the app with what it kept of the history; the ledger stays.
+
+    What another device of the member publishes stays as it is.
+    """
+    folder, private = workspace.app(PARTICIPANT_APP), workspace.private(PARTICIPANT_APP)
+    if not folder.exists() and not ledger_path(workspace).exists():
+        return "nothing is installed here, and nothing of yours is published from here"
+    done = []
+    with only_instance(private, PATIENCE), open_ledger(ledger_path(workspace)) as ledger:
+        mine = published_device(workspace).split(" ")[0] in {"", ledger.device}
+    if mine:
+        withdraw_participant(workspace, now)
+        done.append(_TAKEN_BACK)
+    with only_instance(private, PATIENCE):
+        history, link = full_history_files(workspace)
+        remove(folder, history.parent, link, *(private / name for name in _REMOVED))
+        with contextlib.suppress(OSError):  # something else is in it
+            link.parent.rmdir()
+        mark_uninstalled(workspace, PARTICIPANT_APP)
+    done.append(f"removed {folder} and what the app kept of your history; your exports stay where you put them")
+    done.append(
+        f"kept {ledger_path(workspace)}, private: it knows which weeks were released, so that none is ever drawn "
+        f"again, which would tell more about you; taking part again goes on from it"
     )
+    done.append("the program itself: pip uninstall netflix-trend")
+    return "\n".join(done)
 
 
 def _absolute(text: str) -> str:

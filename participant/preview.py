@@ -53,25 +53,9 @@ class Preview:
 
     def lines(self) -> Iterator[str]:
         """Yield the preview for people."""
-        yield from terms_in_words(self.study)
+        yield from self.promises()
         yield ""
-        if self.weeks:
-            first, *_ = self.weeks
-            *_, last = self.weeks
-            yield (
-                f"The next pass would release {len(self.weeks)} weeks, {first} to {last}, each over all "
-                f"{self.study.catalogue_rows:,} shows of the catalogue, watched or not."
-            )
-            yield (
-                f"It costs epsilon {self.cost:g} ({len(self.weeks)} x {self.study.epsilon:g}); {self.spent:g} are "
-                f"spent so far, {self.spent + self.cost:g} of your limit {self.limit:g} afterwards."
-            )
-            yield (
-                f"In odds, at most: {SUBJECT[self.study.unit]} in one of these weeks {odds(self.study.epsilon)} times, "
-                f"in all {len(self.weeks)} of them {odds(self.cost)}."
-            )
-        else:
-            yield f"The next pass would release nothing new; {self.spent:g} of your limit {self.limit:g} are spent."
+        yield from self.outlook()
         if self.obstacle:
             yield f"But: {self.obstacle}"
         if self.weeks:
@@ -83,6 +67,34 @@ class Preview:
             for show in shows:
                 views = "1 view" if show.views == 1 else f"{show.views} views"
                 yield f"  {week}  {show.show}: {views}, counted {show.count}"
+        yield from self.outside_lines()
+
+    def promises(self) -> list[str]:
+        """Return the study's terms in words."""
+        return terms_in_words(self.study)
+
+    def outlook(self) -> Iterator[str]:
+        """Yield what the next pass would release, and what that would cost."""
+        if not self.weeks:
+            yield f"The next pass would release nothing new; {self.spent:g} of your limit {self.limit:g} are spent."
+            return
+        first, *_ = self.weeks
+        *_, last = self.weeks
+        yield (
+            f"The next pass would release {len(self.weeks)} weeks, {first} to {last}, each over all "
+            f"{self.study.catalogue_rows:,} shows of the catalogue, watched or not."
+        )
+        yield (
+            f"It costs epsilon {self.cost:g} ({len(self.weeks)} x {self.study.epsilon:g}); {self.spent:g} are "
+            f"spent so far, {self.spent + self.cost:g} of your limit {self.limit:g} afterwards."
+        )
+        yield (
+            f"In odds, at most: {SUBJECT[self.study.unit]} in one of these weeks {odds(self.study.epsilon)} times, "
+            f"in all {len(self.weeks)} of them {odds(self.cost)}."
+        )
+
+    def outside_lines(self) -> Iterator[str]:
+        """Yield how many views count nowhere, if any."""
         if self.outside:
             yield f"  {self.outside} views of these weeks are of shows that the catalogue does not have: not counted."
 

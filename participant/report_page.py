@@ -16,9 +16,7 @@ from shared.errors import FilesError
 from shared.files import write_atomically
 from shared.screen import printable
 from shared.week import IsoWeek
-from shared.workspace import PARTICIPANT_APP, Workspace
-
-REPORT_FILE: Final = "report.html"
+from shared.workspace import PARTICIPANT_APP, REPORT_FILE, Workspace
 
 _WIDTH, _HEIGHT, _GAP = 640.0, 120.0, 3.0
 _SPARK: Final = (220.0, 44.0)
@@ -42,7 +40,6 @@ def render_report(report: Report) -> str:
     pages.filters["percent"] = percent
     pages.filters["shown"] = printable
     pages.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
-    highest = max((share for line in report.lines for share in line.shares if share is not None), default=0.0)
     return pages.get_template("report.html").render(
         report=report,
         binge=BINGE,
@@ -51,7 +48,7 @@ def render_report(report: Report) -> str:
         chart=(_WIDTH, _HEIGHT),
         bars=list(zip(report.weeks, bars([week.views for week in report.weeks]), strict=True)),
         spark=_SPARK,
-        sparks=[(line, spark(line, highest), dots(line)) for line in report.lines],
+        sparks=[(line, spark(line), dots(line)) for line in report.lines],
     )
 
 
@@ -82,8 +79,9 @@ def bars(values: Sequence[int]) -> list[Bar]:
     ]
 
 
-def spark(line: Line, highest: float) -> list[str]:
-    """Return the community's share of a show as polylines, broken where it was not counted."""
+def spark(line: Line) -> list[str]:
+    """Return the community's share of a show as polylines from 0 to its highest, broken where it was not counted."""
+    highest = max((share for share in line.shares if share is not None), default=0.0)
     runs: list[list[str]] = [[]]
     for place, share in enumerate(line.shares):
         if share is None:

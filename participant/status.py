@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
-from participant.app import WITHDRAWN
+from participant.age import age_of
+from participant.app import WITHDRAWN, time_zone
+from participant.exports import exports_made, find_exports
 from participant.ledger import Draw, Ledger
 from participant.settings import Settings
+from shared.errors import NetflixTrendError
 from shared.promise import SUBJECT, odds
 from shared.study import Study, Unit
 from shared.workspace import RELEASE_FILE, Workspace
@@ -33,18 +38,34 @@ class Standing:
     """The path of the release file, if there is one."""
     withdrawn: bool
 
+    note: str | None = None
+    """What is the matter with the exports, if anything is."""
+
     def lines(self) -> Iterator[str]:
         """Yield the standing for people."""
-        yield f"{self.datasite}, " + (f"coordinator {self.aggregator}" if self.aggregator else "withdrawn")
+        yield self.head()
+        for week, epsilon, unit, study, adopted in self.rows():
+            yield f"  {week}  epsilon {epsilon} per {unit}  study {study}{f'  {adopted}' if adopted else ''}"
+        yield from self.sums()
+        if self.note:
+            yield self.note
+
+    def head(self) -> str:
+        """Return who takes part, and with whom."""
+        return f"{self.datasite}, " + (f"coordinator {self.aggregator}" if self.aggregator else "withdrawn")
+
+    def rows(self) -> Iterator[tuple[str, str, str, str, str]]:
+        """Yield week, epsilon, unit, study and origin of each draw."""
         for draw in self.draws:
             study = self.studies[draw.study]
-            adopted = "  published elsewhere, kept and charged" if draw.origin == "adopted" else ""
-            yield f"  {draw.week}  epsilon {study.epsilon:g} per {study.unit}  study {study.id[:8]}{adopted}"
+            adopted = "published elsewhere, kept and charged" if draw.origin == "adopted" else ""
+            yield str(draw.week), f"{study.epsilon:g}", study.unit, study.id[:8], adopted
+
+    def sums(self) -> Iterator[str]:
+        """Yield what all of it costs together."""
         weeks = Counter(draw.week for draw in self.draws)
-        yield (
-            f"{len(weeks)} weeks released; published: {self.published or 'nothing'}\n"
-            f"epsilon {self.spent:g} of your limit {self.limit:g} is spent"
-        )
+        yield f"{len(weeks)} weeks released; published: {self.published or 'nothing'}"
+        yield f"epsilon {self.spent:g} of your limit {self.limit:g} is spent"
         for epsilon, unit, number in self._by_terms():
             once, always = odds(epsilon), odds(number * epsilon)
             line = f"in odds, at most: {SUBJECT[unit]} in one of the weeks at epsilon {epsilon:g} {once} times"
@@ -80,7 +101,7 @@ class Standing:
         }
 
 
-def standing(workspace: Workspace, settings: Settings, ledger: Ledger) -> Standing:
+def standing(workspace: Workspace, settings: Settings, ledger: Ledger, note: str | None = None) -> Standing:
     """Return where the participant stands."""
     published = workspace.api_data(workspace.email) / RELEASE_FILE
     return Standing(
@@ -92,4 +113,15 @@ def standing(workspace: Workspace, settings: Settings, ledger: Ledger) -> Standi
         settings.max_epsilon_total,
         str(published) if published.exists() else None,
         bool(ledger.fact(WITHDRAWN)),
+        note,
     )
+
+
+def export_note(settings: Settings, ledger: Ledger, now: datetime, home: Path) -> str | None:
+    """Return what to do where the exports have grown old or are not there; None if all is well. Reads no title."""
+    try:
+        zone = time_zone(settings, ledger)
+        made = exports_made(find_exports(settings.history, home, settings.profile), zone)
+    except NetflixTrendError as error:
+        return str(error)
+    return age_of(made, now.astimezone(zone).date()).line

@@ -16,6 +16,8 @@ from shared.files import locked, make_folder, write_atomically
 from shared.glance import STAMP, Answer, leave_stamp, unchanged
 
 LOOK_EVERY_SECONDS: Final = 15.0
+UNINSTALLED: Final = "uninstalled"
+"""Stands in the app's private folder once it was removed: an instance that stays up ends."""
 
 
 class App(Protocol):
@@ -57,12 +59,13 @@ def watch(open_app: Callable[[], App], every: float = LOOK_EVERY_SECONDS) -> Non
             say(Answer("another instance stays up in this workspace; this one steps aside", ExitCode.OK))
             return
         said = None
-        while True:
+        while not (app.private / UNINSTALLED).exists():
             answer = unchanged(stamp) or _attempt(open_app)
             if answer != said:
                 say(answer)
                 said = answer
             time.sleep(every)
+        say(Answer("the app was removed: this is its end", ExitCode.OK))
 
 
 def say(answer: Answer) -> None:

@@ -17,6 +17,7 @@ PARTICIPANT_APP: Final = "netflix_trend_participant"
 AGGREGATOR_APP: Final = "netflix_trend_aggregator"
 RELEASE_FILE: Final = "netflix_reduced.npy"
 DEVICE_FILE: Final = "device"
+REPORT_FILE: Final = "report.html"
 EVERYTHING: Final = "**"
 """The pattern of all files in a folder and below it."""
 

@@ -1,7 +1,9 @@
 """The commands as people and SyftBox call them: processes of their own, in a workspace on disk."""
 
+import contextlib
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -178,6 +180,108 @@ def test_run_sh_uses_the_mode_that_the_client_needs_and_the_interpreter_of_insta
         assert PYTHON in script
 
 
+def at_a_terminal(machine: Machine, module: str, *arguments: str, typed: str = "", **environment: str) -> str:
+    """Call a command at a terminal, type something, and return what the person sees."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [PYTHON, "-m", module, *arguments],
+        env={**machine.environment, "TERM": "xterm-256color", "COLUMNS": "100", **environment},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=machine.home,
+        close_fds=True,
+    )
+    os.close(theirs)
+    os.write(ours, typed.encode())
+    seen = b""
+    with contextlib.suppress(OSError):  # Linux's way to say that the other end is closed
+        while more := os.read(ours, 65536):
+            seen += more
+    process.wait(timeout=60)
+    os.close(ours)
+    return seen.decode().replace("\r\n", "\n")
+
+
+def test_at_a_terminal_install_asks_for_the_coordinator_and_elsewhere_for_nothing(machine: Machine) -> None:
+    machine.download()
+    silent = machine.call("participant", "install")
+    assert (silent.returncode, silent.stdout) == (ExitCode.SETTINGS, "")
+    said = at_a_terminal(machine, "participant", "install", typed=f"nobody\n{ME}\n")
+    assert said.count("The coordinator's e-mail address") == 2
+    assert "installed in" in said
+    assert "next: while SyftBox is running it starts the app by itself, every ten seconds" in " ".join(said.split())
+    again = at_a_terminal(machine, "participant", "install")
+    assert "The coordinator's e-mail address" not in again
+
+
+def test_colours_and_tables_are_for_terminals_and_no_colour_is_respected(machine: Machine) -> None:
+    machine.download()
+    machine.call("aggregator", "install")
+    machine.run_script("netflix_trend_aggregator")
+    machine.call("participant", "install", "--aggregator", ME)
+    machine.run_script("netflix_trend_participant")
+    for module, arguments in (("participant", ["status"]), ("participant", ["preview"]), ("aggregator", ["status"])):
+        piped = machine.call(module, *arguments)
+        assert piped.returncode == 0, piped.stderr
+        assert piped.stdout
+        assert "\x1b" not in piped.stdout
+        assert "\u2500" not in piped.stdout
+    coloured = at_a_terminal(machine, "participant", "status")
+    assert "\x1b[36m" in coloured
+    assert "\u2500" in coloured
+    plain = at_a_terminal(machine, "participant", "status", NO_COLOR="1")
+    assert "\x1b[36m" not in plain
+    assert "\u2500" in plain
+
+
+def test_a_private_report_is_written_printed_and_nothing_is_opened(machine: Machine) -> None:
+    machine.download()
+    machine.call("participant", "install", "--aggregator", ME)
+    made = machine.call("participant", "report")
+    page = machine.box / "private" / "netflix_trend_participant" / "report.html"
+    assert (made.returncode, made.stdout) == (0, f"{page.as_uri()}\n"), made.stderr
+    assert "have not arrived yet" in made.stderr
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert not [path for path in (machine.box / "datasites").rglob("*") if "report" in path.name]
+    page.unlink()
+    printed = machine.call("participant", "report", "--text")
+    assert "My weeks" in printed.stdout
+    assert not page.exists()
+
+
+def test_both_apps_are_removed_cleanly_and_come_back(machine: Machine) -> None:
+    machine.download()
+    nothing = machine.call("participant", "uninstall")
+    assert "nothing is installed" in nothing.stdout
+    machine.call("aggregator", "install")
+    machine.run_script("netflix_trend_aggregator")
+    machine.call("participant", "install", "--aggregator", ME)
+    machine.run_script("netflix_trend_participant")
+    gone = machine.call("participant", "uninstall")
+    assert gone.returncode == 0, gone.stderr
+    assert "ledger.sqlite" in gone.stdout
+    gone = machine.call("aggregator", "uninstall")
+    assert gone.returncode == 0, gone.stderr
+    assert "stays public" in gone.stdout
+    assert list(machine.apps.iterdir()) == []
+    assert (machine.box / "datasites" / ME / "public" / "netflix_trend_aggregator" / "study.json").exists()
+    assert not list((machine.box / "datasites").rglob("*.npy"))
+    assert machine.call("participant", "install", "--aggregator", ME).returncode == 0
+    assert "nothing new to release; 5 weeks in all" in machine.run_script("netflix_trend_participant").stdout
+
+
+def test_the_shell_can_complete_commands(machine: Machine) -> None:
+    script = machine.call("participant", "completion", "zsh").stdout
+    assert "_NETFLIX_TREND_PARTICIPANT_COMPLETE=zsh_complete" in script
+    machine.environment |= {
+        "_NETFLIX_TREND_PARTICIPANT_COMPLETE": "bash_complete",
+        "COMP_WORDS": "netflix-trend-participant re",
+        "COMP_CWORD": "1",
+    }
+    assert machine.call("participant").stdout.split() == ["plain,reduce", "plain,report"]
+
+
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a machine on which both apps are installed and a study is published."""
@@ -277,3 +381,12 @@ def test_an_app_that_stays_up_survives_errors_ends_at_sigterm_and_stays_alone(
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=10) == 0
     assert time.monotonic() - started < 3
+
+
+def test_an_app_that_stays_up_ends_when_it_is_removed(staying: tuple[Machine, subprocess.Popen[str]]) -> None:
+    machine, process = staying
+    assert process.stdout
+    assert "waiting for study.json" in process.stdout.readline()
+    assert machine.call("participant", "uninstall").returncode == 0
+    assert process.wait(timeout=40) == 0
+    assert "the app was removed" in process.stdout.read()

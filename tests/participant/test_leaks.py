@@ -331,9 +331,21 @@ def test_no_title_date_or_count_is_seen_when_something_is_broken(
     check_for_traces(place, logged(place))
 
 
+COMMANDS = (
+    ["install"],
+    ["run"],
+    ["status"],
+    ["status", "--json"],
+    ["report"],
+    ["install", "--take-over"],
+    ["withdraw"],
+    ["uninstall"],
+)
+
+
 def test_no_command_about_taking_part_cites_a_title_or_a_date(place: Place) -> None:
     download_now(place, EXPORTS["good"])
-    for arguments in (["install"], ["run"], ["status"], ["status", "--json"], ["install", "--take-over"], ["withdraw"]):
+    for arguments in COMMANDS:
         said = logged(place, *arguments).replace(
             f"{ROWS:,}", ""
         )  # how many rows were read, install says: on a terminal

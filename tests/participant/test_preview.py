@@ -1,5 +1,6 @@
 """What a member sees before and after anything is spent."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from participant.install import withdraw_participant
 from participant.ledger import read_ledger
 from participant.preview import preview
 from participant.settings import Settings, read_settings
-from participant.status import standing
+from participant.status import export_note, standing
 from shared.settings import write_settings
 from shared.week import IsoWeek
 from shared.workspace import PARTICIPANT_APP, Workspace
@@ -109,6 +110,18 @@ def test_status_adds_up_each_studys_weeks_by_themselves(neighbourhood: Neighbour
         "one show in one of the weeks at epsilon 2 7.4 times, in all 5 of them e^10; five shows of one week e^10"
         in text
     )
+
+
+def test_status_says_when_the_export_is_old_or_gone(neighbourhood: Neighbourhood, box: Workspace) -> None:
+    neighbourhood.join(ANN, MORE)
+    settings, home = read_settings(box.app(PARTICIPANT_APP) / "settings.toml"), neighbourhood.home(ANN)
+    with read_ledger(ledger_path(box)) as ledger:
+        assert export_note(settings, ledger, TUESDAY + timedelta(days=13), home) is None
+        note = export_note(settings, ledger, TUESDAY + timedelta(days=14), home)
+        assert "of 2024-11-26, and 2 weeks since are over" in (note or "")
+        assert list(standing(box, settings, ledger, note).lines())[-1] == note
+        neighbourhood.download(ANN, "").unlink()
+        assert "https://www.netflix.com/viewingactivity" in (export_note(settings, ledger, TUESDAY, home) or "")
 
 
 def test_a_copy_of_the_ledger_keeps_nothing(neighbourhood: Neighbourhood, box: Workspace) -> None:
