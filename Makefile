@@ -1,7 +1,7 @@
 # make demo and make test set up what they need themselves; a second call installs nothing.
 #   make demo [MEMBERS=100] [WEEKS=8] [EPSILON=2.0] [HISTORY=path] [NETWORK=1]
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fuzz lint format lock clean
+.PHONY: help demo test bench fuzz docs lint format lock clean
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -10,6 +10,7 @@ help:
 	@echo "make test    the whole test suite, a real SyftBox network included"
 	@echo "make bench   the benchmarks, as tables and in benchmarks/results.json"
 	@echo "make fuzz    a million broken release files (INPUTS=)"
+	@echo "make docs    docs/commands.md, from what --help prints"
 	@echo "make lint    format, lint, types"
 	@echo "make lock    renew the pinned versions in constraints/ (needs uv)"
 	@echo "make clean   remove what set-up and runs left in this clone"
@@ -40,6 +41,9 @@ bench: .venv/.dev-ready
 
 fuzz: .venv/.dev-ready
 	@.venv/bin/python -m benchmarks.fuzz $(if $(INPUTS),--inputs "$(INPUTS)")
+
+docs: .venv/.dev-ready
+	@.venv/bin/python tools/commands
 
 lint: .venv/.dev-ready
 	@.venv/bin/ruff format --check .

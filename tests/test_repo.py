@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+
+from aggregator.cli import cli as aggregator
+from participant.cli import cli as participant
+from shared.commands import reference
 
 ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
@@ -51,6 +56,21 @@ def test_no_generator_of_numpy_or_the_standard_library_is_near_a_release() -> No
         for path in (ROOT / name).rglob("*.py"):
             assert "random" not in imports(path), path
             assert "np.random" not in path.read_text(encoding="utf-8"), path
+
+
+def test_the_command_reference_is_what_help_prints() -> None:
+    made = reference({"netflix-trend-participant": participant, "netflix-trend-aggregator": aggregator})
+    assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == made, "make docs"
+
+
+def test_every_command_says_how_it_is_called() -> None:
+    commands: list[click.Command] = [participant, aggregator]
+    for command in commands:  # it grows while it is walked
+        if isinstance(command, click.Group):
+            commands += command.commands.values()
+        assert command.help, command.name
+        assert "Examples:" in (command.epilog or ""), command.name
+    assert len(commands) > 20
 
 
 @pytest.mark.parametrize("arguments", [["ruff", "format", "--check"], ["ruff", "check", "--quiet"], ["mypy"]])
