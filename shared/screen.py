@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Final
 
 from rich.box import SIMPLE_HEAD
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_NARROWEST: Final = 20
 _JOINERS: Final = "\u200c\u200d"  # part of how Persian, Hindi and others are spelled
 
 
@@ -41,10 +43,12 @@ def screen(*, stderr: bool = False) -> Console:
 
 
 def print_lines(console: Console, lines: Iterable[str], style: str = "") -> None:
-    """Print each text as a line of its own: wrapped between words on a terminal, never in a pipe."""
+    """Print each text as a line of its own: wrapped between words on a terminal, a path or an address never."""
     for line in lines:
-        text = Text(printable(line), style)
-        console.print(text, soft_wrap=not console.is_terminal)
+        text = printable(line)
+        if console.is_terminal:
+            text = fill(text, max(console.width, _NARROWEST), break_long_words=False, break_on_hyphens=False)
+        console.print(Text(text, style), soft_wrap=True)
 
 
 def print_table(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[object]], title: str = "") -> None:

@@ -32,6 +32,15 @@ def test_in_a_pipe_nothing_is_wrapped_or_cut_and_a_row_is_a_line() -> None:
     assert lines[2:] == [f"  {'show':{len(SHOWN)}}  views", f"  {SHOWN}      1", f"  {'Dark':{len(SHOWN)}}     12"]
 
 
+def test_on_a_terminal_lines_are_wrapped_between_words_and_a_path_stays_whole() -> None:
+    lines = printed(terminal=True, width=40).splitlines()
+    assert max(len(line) for line in lines[:6]) <= 40
+    assert "one two one two" in lines[2]
+    out = io.StringIO()
+    print_lines(Console(file=out, force_terminal=True, width=20), [f"at /{'a-b/' * 20} now"])
+    assert f"/{'a-b/' * 20}\n" in out.getvalue()
+
+
 def test_joiners_that_spell_words_stay() -> None:
     assert printable("می\u200cخواهم") == "می\u200cخواهم"
 
