@@ -14,6 +14,7 @@ from shared.catalogue import MAX_BYTES, Catalogue, parse_catalogue
 from shared.commands import examples
 from shared.errors import CatalogueError
 from shared.files import read_regular_file, write_atomically
+from shared.screen import printable
 
 
 def catalogue_commands(find: Callable[[], Path], read_titles: Callable[[Path], Iterable[str]]) -> click.Group:
@@ -73,7 +74,8 @@ def catalogue_commands(find: Callable[[], Path], read_titles: Callable[[Path], I
                 return
         rows = search(known, text, limit)
         for row, entry in rows:
-            click.echo(f"{row}\t{entry.name}\t{entry.kind}\t{' | '.join(entry.also)}".rstrip())
+            cells = (row, printable(entry.name), entry.kind, printable(" | ".join(entry.also)))
+            click.echo("\t".join(map(str, cells)).rstrip())
         if not rows:
             click.echo(f"none of {len(known):,} rows has such a name")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -284,7 +285,10 @@ def reduce(files: tuple[str, ...], date_order: DateOrder | None, *, explain: boo
         click.echo(line, err=True)
     catalogue = parse_catalogue(bundled_catalogue())
     table = explain_views(history.views, catalogue) if explain else count_shows(history.views, catalogue)
-    click.get_binary_stream("stdout").write(format_table(table).encode("utf-8"))
+    text = format_table(table)
+    if sys.stdout.isatty():  # in a pipe or a file titles are as in the export, to the letter
+        text = "".join(f"{printable(line)}\n" for line in text.split("\n")[:-1])
+    click.get_binary_stream("stdout").write(text.encode("utf-8"))
 
 
 def call(arguments: list[str]) -> int:

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from shared.errors import FilesError
-from shared.files import make_folder, write_atomically
+from shared.files import make_folder, read_regular_file, write_atomically
 from shared.workspace import Workspace
 
 FULL_HISTORY: Final = "netflix_full.npy"
+_MOST_BYTES: Final = 2**32
 
 
 def keep_full_history(workspace: Workspace, views: pd.DataFrame) -> None:
@@ -37,6 +38,17 @@ def keep_full_history(workspace: Workspace, views: pd.DataFrame) -> None:
             link.symlink_to(target)
         except OSError as error:
             raise FilesError(f"cannot link {link}: {error.strerror}; mend what is in its place") from error
+
+
+def read_full_history(workspace: Workspace) -> pd.DataFrame | None:
+    """Return the views that were kept, as `keep_full_history` was given them; None if there are none that are whole."""
+    try:
+        data = read_regular_file(full_history_files(workspace)[0], _MOST_BYTES)
+        text = np.load(io.BytesIO(data), allow_pickle=False)
+        dates = pd.to_datetime(pd.Series(text[:, 1]), format="%Y-%m-%d")
+        return pd.DataFrame({"title": text[:, 0].astype(object), "date": dates})
+    except (OSError, ValueError, EOFError, IndexError):
+        return None
 
 
 def full_history_files(workspace: Workspace) -> tuple[Path, Path]:

@@ -5,20 +5,24 @@ Private: it is written to the app's private folder alone, and nothing of it is e
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final, Literal
+
+import pandas as pd
 
 from participant.age import Age, age_of
 from participant.app import ledger_path, read_history_of, time_zone
 from participant.community import Community, Ranked, Trend, read_community
-from participant.ledger import read_ledger
+from participant.full_history import read_full_history
+from participant.ledger import Ledger, read_ledger
 from participant.settings import Settings
 from participant.terms import read_terms
 from participant.viewing import MyShow, MyWeek, Viewing, viewing_of
 from shared.catalogue import Catalogue, bundled_catalogue, parse_catalogue
-from shared.errors import NetflixTrendError
+from shared.errors import HistoryError, NetflixTrendError
 from shared.show import show_key
 from shared.week import IsoWeek, weeks_between
 from shared.workspace import Workspace
@@ -111,20 +115,37 @@ class Report:
 def make_report(workspace: Workspace, settings: Settings, now: datetime, home: Path) -> Report:
     """Return the report of the participant of a workspace. Nothing is written, spent or published.
 
-    Raises: HistoryError if there is no readable export. What the coordinator has not published, or published broken, is
-    left out with a note.
+    Raises: HistoryError if there is no readable export and none was kept. What the coordinator has not published, or
+    published broken, is left out with a note.
     """
     with read_ledger(ledger_path(workspace)) as ledger:
         now = now.astimezone(time_zone(settings, ledger))
-        history = read_history_of(settings, ledger, home)
+        views, made, notes = _my_history(workspace, settings, ledger, home)
     if not settings.aggregator:
         community = Community(None, (), ("there is no coordinator: the report has your part alone",))
         catalogue = parse_catalogue(bundled_catalogue())
     else:
         community = read_community(workspace.results(settings.aggregator), settings.aggregator)
         catalogue = _catalogue(workspace, settings.aggregator)
-    viewing = viewing_of(history.views, history.made, catalogue)
-    return compare(workspace.email, viewing, age_of(history.made, now.date()), community, now)
+    community = dataclasses.replace(community, notes=(*notes, *community.notes))
+    return compare(workspace.email, viewing_of(views, made, catalogue), age_of(made, now.date()), community, now)
+
+
+def _my_history(
+    workspace: Workspace, settings: Settings, ledger: Ledger, home: Path
+) -> tuple[pd.DataFrame, date, tuple[str, ...]]:
+    """Return my views, up to which day they are known, and a note where the export is gone and the kept ones stand in.
+
+    Of those it is not known when they were exported: up to the last view.
+    """
+    try:
+        history = read_history_of(settings, ledger, home)
+    except HistoryError as error:
+        kept = read_full_history(workspace)
+        if kept is None or kept.empty:
+            raise
+        return kept, kept["date"].max().date(), (f"{error}. Shown is what the app kept of your last export",)
+    return history.views, history.made, ()
 
 
 def compare(email: str, viewing: Viewing, age: Age, community: Community, now: datetime) -> Report:

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from participant.age import age_of
+from participant.age import Age, age_of
 from participant.app import WITHDRAWN, time_zone
 from participant.exports import exports_made, find_exports
 from participant.ledger import Draw, Ledger
@@ -117,11 +117,19 @@ def standing(workspace: Workspace, settings: Settings, ledger: Ledger, note: str
     )
 
 
+def export_age(settings: Settings, ledger: Ledger, now: datetime, home: Path) -> Age:
+    """Return how old the exports are. Reads no title.
+
+    Raises: NetflixTrendError if one cannot be read, or there is none.
+    """
+    zone = time_zone(settings, ledger)
+    made = exports_made(find_exports(settings.history, home, settings.profile), zone)
+    return age_of(made, now.astimezone(zone).date())
+
+
 def export_note(settings: Settings, ledger: Ledger, now: datetime, home: Path) -> str | None:
-    """Return what to do where the exports have grown old or are not there; None if all is well. Reads no title."""
+    """Return what to do where the exports have grown old or are not there; None if all is well."""
     try:
-        zone = time_zone(settings, ledger)
-        made = exports_made(find_exports(settings.history, home, settings.profile), zone)
+        return export_age(settings, ledger, now, home).line
     except NetflixTrendError as error:
         return str(error)
-    return age_of(made, now.astimezone(zone).date()).line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from participant.history import DateOrder
 from participant.ledger import read_ledger
 from participant.preview import preview
 from participant.settings import Settings, read_settings
+from participant.status import export_age
 from participant.terms import read_terms
 from shared.errors import DateOrderUnknown, NetflixTrendError, NotYet, ProfileUnknown
 from shared.promise import promise
@@ -98,6 +100,9 @@ def checks(workspace: Workspace, now: datetime, home: Path) -> list[str]:
     lines = [f"workspace: {workspace.box}, datasite {workspace.email}, client config {workspace.config}"]
     if not workspace.my_datasite.is_dir():
         lines.append("your datasite's folder is not here yet: start SyftBox")
+    with contextlib.suppress(NetflixTrendError), read_ledger(ledger_path(workspace)) as ledger:
+        age = export_age(settings, ledger, now, home)  # that there is none, install has said
+        lines += [age.line] if age.line else []
     about_study = _study_lines(workspace, settings)
     lines += about_study
     starts = "within seconds" if workspace.stays_up else "every ten seconds"

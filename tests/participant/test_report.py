@@ -13,11 +13,12 @@ from aggregator import app as aggregator
 from participant.age import age_of
 from participant.app import Pass
 from participant.community import TOP_FILE, TRENDS_FILE
+from participant.full_history import full_history_files
 from participant.report import Report, make_report
 from participant.report_page import render_report, write_report
 from participant.report_text import print_report
 from participant.settings import Settings, read_settings
-from shared.errors import FilesError
+from shared.errors import FilesError, HistoryError
 from shared.week import IsoWeek
 from shared.workspace import PARTICIPANT_APP, Workspace
 from tests.conftest import COORDINATOR, TUESDAY, Neighbourhood
@@ -200,6 +201,20 @@ def test_without_a_coordinator_or_a_view_there_is_a_report(neighbourhood: Neighb
     report = make_report(box, Settings(""), TUESDAY, neighbourhood.home(ANN))
     assert "no coordinator" in report.notes[0]
     assert "no views yet" in render_report(report)
+
+
+def test_without_an_export_the_kept_history_stands_in(
+    neighbourhood: Neighbourhood, ann: Workspace, look: Callable[[], Report]
+) -> None:
+    before = look()
+    neighbourhood.download(ANN, "").unlink()
+    after = look()
+    assert set(before.weeks[:-2]) <= set(after.weeks)
+    assert (after.weeks[-1].week, after.weeks[-1].views, after.weeks[-1].complete) == (W47, 5, False)
+    assert "Shown is what the app kept" in after.notes[0]
+    full_history_files(ann)[0].write_bytes(b"broken")
+    with pytest.raises(HistoryError):
+        look()
 
 
 def test_an_export_grows_old_a_week_after_a_week_that_it_does_not_cover() -> None:
