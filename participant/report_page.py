@@ -90,7 +90,7 @@ def spark(line: Line) -> list[str]:
         height = max(0.0, min(1.0, share / highest)) if highest > 0 else 0.0
         y = _SPARK[1] - _MARGIN - height * (_SPARK[1] - 4 * _MARGIN)
         runs[-1].append(f"{_across(place, len(line.shares)):.1f},{y:.1f}")
-    return [" ".join(run) for run in runs if run]
+    return [" ".join(run if len(run) > 1 else run * 2) for run in runs if run]  # a point alone is drawn as a dot
 
 
 def dots(line: Line) -> list[float]:
