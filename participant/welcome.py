@@ -145,4 +145,4 @@ def _first(workspace: Workspace, now: datetime, home: Path, said: list[str]) -> 
         return "there is nothing new to release now"
     first, *_, last = [*found.weeks, *found.weeks]
     weeks = f"the weeks {first} to {last}" if first != last else f"the week {first}"
-    return f"it releases {weeks} at once, for epsilon {found.cost:g} of your limit {found.limit:g}"
+    return f"it releases {weeks}, for epsilon {found.cost:g} of your limit {found.limit:g}"

@@ -122,7 +122,7 @@ def test_it_ends_with_what_happens_next_and_when(neighbourhood: Neighbourhood, b
     said = told(neighbourhood, box)
     assert f"of {COORDINATOR} is here and within your limits: epsilon 2 per show and week over 6 shows" in said
     assert "by at most 7.4 times" in said
-    assert "releases the weeks 2024-W43 to 2024-W47 at once, for epsilon 10 of your limit 52" in said
+    assert "releases the weeks 2024-W43 to 2024-W47, for epsilon 10 of your limit 52" in said
     assert "a history downloaded on Monday, 02 December or later" in said
     neighbourhood.run(ANN)
     assert "nothing new to release now" in told(neighbourhood, box)
