@@ -134,9 +134,10 @@ def uninstall_participant(workspace: Workspace, now: datetime) -> str:
         done.append(_TAKEN_BACK)
     with only_instance(private, PATIENCE):
         history, link = full_history_files(workspace)
-        remove(folder, history.parent, link, *(private / name for name in _REMOVED))
-        with contextlib.suppress(OSError):  # something else is in it
-            link.parent.rmdir()
+        remove(folder, history, link, *(private / name for name in _REMOVED))
+        for parent in (history.parent, link.parent):
+            with contextlib.suppress(OSError):  # something else is in it
+                parent.rmdir()
         mark_uninstalled(workspace, PARTICIPANT_APP)
     done.append(f"removed {folder} and what the app kept of your history; your exports stay where you put them")
     done.append(
