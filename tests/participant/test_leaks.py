@@ -339,7 +339,6 @@ COMMANDS = (
     ["report"],
     ["install", "--take-over"],
     ["withdraw"],
-    ["uninstall"],
 )
 
 
@@ -351,6 +350,16 @@ def test_no_command_about_taking_part_cites_a_title_or_a_date(place: Place) -> N
         )  # how many rows were read, install says: on a terminal
         assert said.strip()
         assert not TRACES.search(said)
+
+
+def test_uninstall_cites_neither_title_nor_date_and_leaves_none(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    download_now(place, EXPORTS["good"])
+    assert "released" in logged(place)
+    monkeypatch.setenv("SYFTBOX_CLIENT_CONFIG_PATH", str(place.ann.config))
+    assert call(["uninstall"]) == 0
+    check_for_traces(place, "".join(capsys.readouterr()))
 
 
 @pytest.mark.parametrize("where", DEFECTS)
