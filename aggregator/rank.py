@@ -23,6 +23,7 @@ FALSE_DISCOVERIES: Final = 0.10
 Direction = Literal["rising", "falling", "steady", "new"]
 
 _DEVIATIONS: Final = np.arange(0.5, 12.5, 0.5)  # where the bound of a p-value is tried
+_FACTORS: Final = 2.0 ** np.arange(-2, 6)  # and, for one participant, where it is tried however small the noise is
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,9 @@ def p_values(before: Estimates, now: Estimates) -> npt.NDArray[np.float64]:
     people = weeks[0].counted + weeks[1].counted
     share = np.clip((weeks[0].estimate + weeks[1].estimate) / people, 0, 1)
     change = weeks[1].share - weeks[0].share
-    exponents = _DEVIATIONS / deviation[rows, None]
+    fewest = np.minimum(weeks[0].counted, weeks[1].counted)[:, None]
+    spread, steep = _DEVIATIONS / deviation[rows, None], _FACTORS * fewest
+    exponents = np.minimum(np.hstack([spread, steep]), np.minimum(spread[:, -1:], steep[:, -1:]))  # or e^x overflows
     tail = -exponents * np.abs(change)[:, None]
     for week, sign in zip(weeks, (-np.sign(change), np.sign(change)), strict=True):
         factors = sign[:, None] * exponents / week.counted[:, None]

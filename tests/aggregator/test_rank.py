@@ -8,9 +8,11 @@ import pytest
 from scipy import stats
 
 from aggregator.combine import Estimates, Total, estimate
+from aggregator.noise import NoisedSums
 from aggregator.rank import Top, chart_history, most_common, p_values, trends
 from aggregator.shrink import Shrunken, shrink
 from benchmarks.sums import Community, noised_sums, observed, simulate
+from shared.mechanism import DiscreteLaplace, Mechanism, RandomizedResponse
 from shared.study import MechanismName, Study
 from shared.week import IsoWeek
 
@@ -191,3 +193,37 @@ def test_of_changes_that_are_none_at_most_a_tenth_is_called_with_changing_partic
 def test_that_check_notices_a_normal_curve_and_forgotten_people() -> None:
     study = Study(catalogue_rows=1000, catalogue_sha256="0" * 64, epsilon=4.0)
     assert false_calls(study, blind=True) > 46  # measured: nearly all of 200
+
+
+MECHANISMS: list[Mechanism] = [
+    *(RandomizedResponse(epsilon, 1) for epsilon in (0.01, 16.0, 30.0, 100.0)),
+    *(DiscreteLaplace(epsilon, cap, cap) for epsilon in (0.01, 16.0, 30.0, 100.0) for cap in (1, 3)),
+]
+
+
+def exactly(number: int, sums: list[int], participants: int, mechanism: Mechanism) -> Estimates:
+    """Return the estimates of these sums, also under a mechanism of which no study may be."""
+    noised = np.array(sums), np.full(len(sums), participants)
+    deviation = np.full(len(sums), math.sqrt(participants * mechanism.variance))
+    exact = NoisedSums(mechanism, *noised, 1)
+    return Estimates(IsoWeek(2024, number), participants, noised[1], mechanism.estimate(*noised), deviation, exact)
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS, ids=str)
+@pytest.mark.parametrize(("before", "now"), [(6, 6), (5, 10_000), (10_000, 5)])
+def test_next_to_no_noise_and_next_to_nothing_but_noise_are_no_trouble(
+    mechanism: Mechanism, before: int, now: int
+) -> None:
+    sums = [[0, people, 0, people // 2] for people in (before, now)]
+    weeks = [exactly(1, sums[0], before, mechanism), exactly(2, sums[1][::-1], now, mechanism)]
+    found = p_values(*weeks)
+    assert ((found > 0) & (found <= 1)).all()
+    assert len(trends(shrunken(*weeks))) == 4
+    assert all(np.isfinite(week.interval95).all() for week in weeks)
+
+
+@pytest.mark.parametrize("mechanism", [mechanism for mechanism in MECHANISMS if mechanism.variance < 1e-4], ids=str)
+def test_without_noise_the_chance_of_a_change_is_that_of_another_choice_of_people(mechanism: Mechanism) -> None:
+    (found,) = p_values(exactly(1, [0], 6, mechanism), exactly(2, [6], 6, mechanism))
+    exact = 2 * 0.5**12  # half of the twelve watch it: none of the first six, all of the others, or the reverse
+    assert exact <= found <= 1.3 * exact
