@@ -43,6 +43,8 @@ class Estimates:
     estimate: npt.NDArray[np.float64]
     deviation: npt.NDArray[np.float64]
     """The exact standard deviation of the noise in each estimate."""
+    most: npt.NDArray[np.int64]
+    """The largest true count that each show can have: what the caps of those who counted it add up to."""
     sums: NoisedSums | None = None
     """The sums themselves where one mechanism noised them all; None where the noise is only known to be near normal."""
 
@@ -62,19 +64,26 @@ class Estimates:
         """Return the figures of these rows alone."""
         sums = self.sums.of(rows) if self.sums else None
         return Estimates(
-            self.week, self.participants, self.counted[rows], self.estimate[rows], self.deviation[rows], sums
+            self.week,
+            self.participants,
+            self.counted[rows],
+            self.estimate[rows],
+            self.deviation[rows],
+            self.most[rows],
+            sums,
         )
 
     def likelihood(self, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Return how likely each estimate is for each true count, up to a factor; shape (rows, counts).
 
-        1 for shows that nobody counted.
+        0 for counts that a show cannot have, 1 for shows that nobody counted.
         """
         if self.sums:
-            return self.sums.likelihood(counts)
-        deviation = np.maximum(self.deviation, 1e-9)[:, None]
-        distance = (self.estimate[:, None] - counts) / deviation
-        return np.where(self.counted[:, None] > 0, np.maximum(np.exp(-(distance**2) / 2), FLOOR), 1.0)
+            likely = self.sums.likelihood(counts)
+        else:
+            distance = (self.estimate[:, None] - counts) / np.maximum(self.deviation, 1e-9)[:, None]
+            likely = np.maximum(np.exp(-(distance**2) / 2), FLOOR)
+        return np.where(self.counted[:, None] > 0, np.where(counts <= self.most[:, None], likely, 0.0), 1.0)
 
     def cumulants(self, factors: npt.NDArray[np.float64], counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return log E[e^(factor x noise)] of each estimate at these true counts, shape (rows, factors)."""
@@ -105,6 +114,7 @@ def estimate(week: IsoWeek, totals: Mapping[str, Total], studies: Mapping[str, S
     """Return the estimates of a week over `rows` catalogue rows, from its totals by study."""
     counted = np.zeros(rows, dtype=np.int64)
     sums = np.zeros(rows, dtype=np.int64)
+    most = np.zeros(rows, dtype=np.int64)
     estimates = np.zeros(rows)
     variance = np.zeros(rows)
     mechanisms = {study_id: mechanism_of(studies[study_id]) for study_id in totals}
@@ -114,6 +124,7 @@ def estimate(week: IsoWeek, totals: Mapping[str, Total], studies: Mapping[str, S
         had = slice(len(total.sums))
         counted[had] += participants
         sums[had] += total.sums
+        most[had] += participants * studies[study_id].max_views_per_show
         estimates[had] += mechanism.estimate(total.sums, participants)
         variance[had] += participants * mechanism.variance
     everyone = sum(total.participants for total in totals.values())
@@ -121,4 +132,4 @@ def estimate(week: IsoWeek, totals: Mapping[str, Total], studies: Mapping[str, S
     if len(set(mechanisms.values())) == 1:
         max_count = max(studies[study_id].max_views_per_show for study_id in totals)
         one_mechanism = NoisedSums(mechanism, sums, counted, max_count)
-    return Estimates(week, everyone, counted, estimates, np.sqrt(variance), one_mechanism)
+    return Estimates(week, everyone, counted, estimates, np.sqrt(variance), most, one_mechanism)

@@ -58,7 +58,7 @@ class Shrunken:
     contenders: Rows
     """The shows that may be first."""
     grid: Integers
-    """The true counts that contenders may have, in equal steps."""
+    """The true counts that contenders may have."""
     posterior: Floats
     """The probability of each such count, shape (contenders, counts)."""
 
@@ -168,13 +168,14 @@ def _normed(weights: Floats) -> Floats:
 
 
 def _grid(week: Estimates, reach: float) -> Integers:
-    """Return true counts from 0 to the highest thinkable one, in steps of at most half the noise's deviation."""
+    """Return true counts from 0 to the highest thinkable one, in steps of at most half the noise's deviation.
+
+    None is above what the caps allow; the last step may be shorter.
+    """
     deviation = week.deviation[week.counted > 0]
     step = max(1, int(deviation.min() / 2)) if deviation.size else 1
-    most = max(reach, 0) + 6 * (deviation.max() if deviation.size else 0)
-    if week.sums:
-        most = min(most, float(week.sums.participants.max()) * week.sums.max_count)
-    return np.arange(0, int(most) + 2 * step, step)
+    highest = int(max(reach, 0) + 6 * (deviation.max() if deviation.size else 0))
+    return np.unique(np.minimum(np.arange(0, highest + 2 * step, step), week.most.max()))
 
 
 def _weights_of_week(week: Estimates, grid: Integers, components: Floats) -> Floats:
@@ -213,10 +214,10 @@ def _components(grid: Integers) -> Floats:
 
     A count of the grid stands for those nearest to it.
     """
-    step = int(grid[1] - grid[0])
     means = _MEANS[: np.searchsorted(_MEANS, grid[-1]) + 1]
     falls = np.log1p(1 / means)[:, None]  # a count is as likely as the one before times e^-fall
-    above = np.exp(-falls * np.concatenate([[0], grid + (step + 1) // 2]))
+    counts = np.append(grid, 2 * grid[-1] - grid[-2])  # and one as far beyond the last as the one before is below it
+    above = np.exp(-falls * np.concatenate([[0], (counts[:-1] + counts[1:] + 1) // 2]))
     found = np.vstack([np.eye(1, len(grid)), above[:, :-1] - above[:, 1:]])
     found /= found.sum(axis=1, keepdims=True)
     return found

@@ -27,6 +27,7 @@ def week(number: int, estimates: list[float], participants: int = 100, deviation
         np.full(shape, participants),
         np.array(estimates, dtype=float),
         np.full(shape, deviation),
+        np.full(shape, participants),
     )
 
 
@@ -203,10 +204,11 @@ MECHANISMS: list[Mechanism] = [
 
 def exactly(number: int, sums: list[int], participants: int, mechanism: Mechanism) -> Estimates:
     """Return the estimates of these sums, also under a mechanism of which no study may be."""
-    noised = np.array(sums), np.full(len(sums), participants)
-    deviation = np.full(len(sums), math.sqrt(participants * mechanism.variance))
-    exact = NoisedSums(mechanism, *noised, 1)
-    return Estimates(IsoWeek(2024, number), participants, noised[1], mechanism.estimate(*noised), deviation, exact)
+    people = np.full(len(sums), participants)
+    deviation = np.sqrt(people * mechanism.variance)
+    exact = NoisedSums(mechanism, np.array(sums), people, 1)
+    figures = mechanism.estimate(exact.sums, people)
+    return Estimates(IsoWeek(2024, number), participants, people, figures, deviation, people, exact)
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS, ids=str)

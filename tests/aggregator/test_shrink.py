@@ -1,6 +1,7 @@
 """Shrunken figures. Simulations state how often they fail by chance."""
 
 import dataclasses
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from aggregator.combine import Estimates, Total, estimate
 from aggregator.rank import most_common
 from aggregator.shrink import Shrunken, shrink
 from benchmarks.sums import noised_sums, observed, simulate
-from shared.study import Study
+from shared.mechanism import ExactCounts, mechanism_of
+from shared.study import MechanismName, Study
 from shared.week import IsoWeek
 
 STUDY = Study(catalogue_rows=1000, catalogue_sha256="0" * 64)
@@ -63,7 +65,7 @@ def test_a_show_that_was_watched_last_week_is_believed_sooner() -> None:
     past = np.zeros(1000)
     past[8] = 15.0
     weeks = [
-        Estimates(IsoWeek(2024, number), 50, np.full(1000, 50), figures, np.full(1000, 4.0))
+        Estimates(IsoWeek(2024, number), 50, np.full(1000, 50), figures, np.full(1000, 4.0), np.full(1000, 50))
         for number, figures in ((1, past), (2, now))
     ]
     found = last(*weeks)
@@ -106,8 +108,49 @@ def test_a_handful_of_participants_or_shows_is_no_trouble(participants: int) -> 
 
 def test_a_show_that_nobody_counted_is_last_and_never_first() -> None:
     counted = np.array([100, 0, 100])
-    figures = Estimates(IsoWeek(2024, 1), 100, counted, np.array([9.0, 0.0, 3.0]), np.array([1.0, 0.0, 1.0]))
+    estimates, deviations = np.array([9.0, 0.0, 3.0]), np.array([1.0, 0.0, 1.0])
+    figures = Estimates(IsoWeek(2024, 1), 100, counted, estimates, deviations, counted)
     assert last(figures).rank.tolist() == [1, 3, 2]
+
+
+@pytest.mark.parametrize("epsilon", [0.05, 1.0, 4.0])
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {},
+        {"mechanism": "laplace"},
+        {"mechanism": "laplace", "max_views_per_show": 3},
+        {"mechanism": "laplace", "max_views_per_show": 3, "unit": "view"},
+    ],
+    ids=str,
+)
+def test_no_shrunken_figure_is_above_what_the_participants_caps_allow(epsilon: float, terms: dict[str, Any]) -> None:
+    study = Study(catalogue_rows=40, catalogue_sha256="0" * 64, epsilon=epsilon, **terms)
+    for participants in (6, 7, 30):
+        most = participants * study.max_views_per_show
+        truth = np.where(np.arange(40) < 5, most, 0)
+        for found in shrink(week(number, truth, participants, study) for number in (1, 2, 3)):
+            assert found.estimate.max() <= most
+            assert found.interval95[1].max() <= most
+
+
+def test_a_show_of_a_newer_study_is_held_to_those_who_counted_it() -> None:
+    """And of a week that two mechanisms made, where the noise is taken as normal."""
+    old = Study(catalogue_rows=10, catalogue_sha256="0" * 64, epsilon=1.0)
+    for mechanism in get_args(MechanismName):
+        new = dataclasses.replace(old, catalogue_rows=20, mechanism=mechanism)
+        sums = {old: noised(old, 30), new: noised(new, 4)}
+        totals = {study.id: Total(len(each), each.sum(axis=0)) for study, each in sums.items()}
+        (found,) = shrink([estimate(IsoWeek(2024, 1), totals, {study.id: study for study in sums}, 20)])
+        assert found.estimate[:10].max() <= 34
+        assert found.estimate[10:].max() <= 4
+        assert found.interval95[1][10:].max() <= 4
+
+
+def noised(study: Study, participants: int) -> np.ndarray:
+    """Return releases of participants who all watched every show."""
+    watched = ExactCounts(np.ones(study.catalogue_rows, dtype=np.int64))
+    return np.array([mechanism_of(study).noise(watched) for _ in range(participants)], dtype=np.int64)
 
 
 def test_a_longer_catalogue_changes_nothing_of_the_weeks_before() -> None:
