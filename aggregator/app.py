@@ -21,7 +21,7 @@ from aggregator.results import Results, Week
 from aggregator.settings import read_settings
 from aggregator.store import Store, open_store
 from aggregator.terms import Terms, ensure_terms, publish_record, read_terms
-from shared.files import only_instance, write_if_changed
+from shared.files import only_instance, remove_litter, write_if_changed
 from shared.week import IsoWeek, latest_closed, still_open, weeks_between
 from shared.workspace import AGGREGATOR_APP, EVERYTHING, Workspace, permit
 
@@ -39,6 +39,7 @@ def run(workspace: Workspace, now: datetime, executor: Executor | None = None) -
     results_folder = workspace.results(workspace.email)
     private = workspace.private(AGGREGATOR_APP)
     with only_instance(private), open_store(private / STORE) as store:
+        remove_litter(*_folders_written(workspace))
         permit(results_folder, pattern=EVERYTHING, reader="*")
         terms = ensure_terms(results_folder)
         publish_record(results_folder, terms.study, now.date())
@@ -158,6 +159,13 @@ def _top_line(results: Results) -> str:
         f"most common show of {document['week']}: {document['show']}, {document['estimate']:.1f} "
         f"[{low:.1f}, {high:.1f}] of {document['participants']} participants{sure}"
     )
+
+
+def _folders_written(workspace: Workspace) -> list[Path]:
+    """Return every folder in which the app writes files."""
+    results = workspace.results(workspace.email)
+    inside = [results / name for name in ("", "weeks", "studies")]
+    return [workspace.app(AGGREGATOR_APP), workspace.private(AGGREGATOR_APP), *inside]
 
 
 def watched_files(workspace: Workspace) -> list[str]:

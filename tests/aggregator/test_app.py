@@ -54,6 +54,22 @@ def test_the_first_run_publishes_study_and_catalogue_for_everyone(neighbourhood:
     assert "withheld: 0 of at least 5 participants" in line
 
 
+def test_what_a_killed_pass_left_half_written_is_removed_by_the_next(neighbourhood: Neighbourhood) -> None:
+    box = neighbourhood.coordinator()
+    aggregator.run(box, TUESDAY)
+    written = {path.parent for path in box.results(COORDINATOR).rglob("*") if path.is_file()}
+    written |= {box.private(AGGREGATOR_APP), box.app(AGGREGATOR_APP)}
+    left = [folder / ".index.html.0123abcd.tmp" for folder in written]
+    for path in left:
+        path.write_bytes(b"<html")
+    kept = box.results(COORDINATOR) / ".index.html.swp"
+    kept.touch()
+    aggregator.run(box, TUESDAY)
+    assert len(left) == 5
+    assert not any(path.exists() for path in left)
+    assert kept.exists()
+
+
 def test_the_published_figures_are_the_sums_of_what_was_released(coordinator: Workspace) -> None:
     aggregator.run(coordinator, TUESDAY)
     releases = [np.load(coordinator.api_data(email) / RELEASE_FILE) for email in MEMBERS]
