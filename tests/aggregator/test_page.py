@@ -283,6 +283,7 @@ def test_the_chart_says_what_moved_and_what_is_tied(browser: Browser, pages: Pag
     assert rows.nth(0).locator(".guess").inner_text().startswith("6.")
     dark = rows.filter(has=page.get_by_role("rowheader", name="Dark"))
     assert "down" in dark.locator(".move").inner_text()
+    assert "The plain figure of the show in front tends to be too high" in page.locator("#chart .note").inner_text()
     tied = visit(browser, pages.tied).page
     assert tied.locator("h1").inner_text() == "Too close to call"
     candidates = tied.get_by_role("list", name="Shows that may be first").get_by_role("listitem")
