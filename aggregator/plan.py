@@ -5,6 +5,8 @@ others 1, 3, 5, 8 or 16 shows at the quantiles 25, 50, 75, 90 and 99 %, of which
 What a mechanism does enters through its variance alone, and the noise of a sum is taken as normal. That is good to a
 few hundredths; with few people at a large epsilon the part of the true ten that is found is up to 0.15 lower than
 foretold (tests/aggregator/test_plan.py compares with the exact noise).
+
+SciPy is imported where it is used: it takes longer than the rest of the app, and nothing but a plan needs it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import integrate, optimize, stats
 
 from shared.errors import StudyError
 from shared.mechanism import mechanism_of
@@ -105,6 +106,8 @@ def prospects(
 
 def prospect(people: int, study: Study, top_shares: Sequence[float] = TOP_SHARES) -> Prospect:
     """Return what a study would show `people` participants each week, if the leading shows have these shares."""
+    from scipy import stats
+
     expected = expected_counts(people, study, top_shares)
     deviation = math.sqrt(people * mechanism_of(study).variance)
     half_width = float(stats.norm.ppf(0.975)) * deviation
@@ -154,6 +157,8 @@ def named_first(counts: Floats, deviation: float) -> float:
     That is the integral over the first one's noise of the product, over all others, of the probability that theirs are
     lower: exact for normal noise, without any simulation.
     """
+    from scipy import integrate, stats
+
     values, number = np.unique(counts[1:], return_counts=True)
     lower = stats.norm.logcdf(_GRID[:, None] + (counts[0] - values) / max(deviation, 1e-9))
     return float(integrate.trapezoid(np.exp(stats.norm.logpdf(_GRID) + lower @ number), _GRID))
@@ -166,6 +171,8 @@ def in_top_ten(counts: Floats, deviation: float) -> float:
     """
     if len(counts) <= 10:
         return 1.0
+    from scipy import optimize, stats
+
     scale = max(deviation, 1e-9)
 
     def above(cut: float) -> Floats:
@@ -178,6 +185,7 @@ def in_top_ten(counts: Floats, deviation: float) -> float:
 
 def people_needed(study: Study, top_shares: Sequence[float] = TOP_SHARES) -> int | None:
     """Return how many people it takes until the true top show is named first with NAMED, None if a million do not."""
+    from scipy import optimize
 
     def lacking(people: float) -> float:
         return prospect(math.ceil(people), study, top_shares).named_first - NAMED

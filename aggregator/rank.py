@@ -12,7 +12,6 @@ from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from aggregator.combine import Z95, Estimates
 from aggregator.shrink import Shrunken
@@ -88,7 +87,7 @@ def trends(weeks: Sequence[Shrunken]) -> list[Trend]:
     before, now = weeks[-2].week, weeks[-1].week
     change = now.share - before.share
     margin = Z95 * np.sqrt(_share_variance(before) + _share_variance(now))
-    stands_out = stats.false_discovery_control(p_values(before, now)) <= FALSE_DISCOVERIES
+    stands_out = stands_out_of_all(p_values(before, now))
     charts = [set(leading(week)) for week in weeks]
     charted = set().union(*charts[:-1])
     climbed = weeks[-2].rank - weeks[-1].rank
@@ -103,6 +102,18 @@ def trends(weeks: Sequence[Shrunken]) -> list[Trend]:
         )
         for row in range(len(change))
     ]
+
+
+def stands_out_of_all(found: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Tell which of these p-values stand out of all of them, so that at most FALSE_DISCOVERIES of those are chance.
+
+    Those up to the highest that is at most its rank's part of FALSE_DISCOVERIES. Source: Benjamini and Hochberg 1995,
+    https://doi.org/10.1111/j.2517-6161.1995.tb02031.x
+    """
+    ordered = np.sort(found)
+    low = ordered[ordered <= FALSE_DISCOVERIES * np.arange(1, len(found) + 1) / len(found)]
+    called: npt.NDArray[np.bool_] = found <= low.max(initial=-1.0)
+    return called
 
 
 def p_values(before: Estimates, now: Estimates) -> npt.NDArray[np.float64]:

@@ -22,7 +22,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from aggregator.combine import Estimates
 from shared.week import IsoWeek, weeks_between
@@ -70,7 +69,7 @@ class Shrunken:
     @cached_property
     def rank(self) -> Integers:
         """Each show's rank, 1 the highest; equals share the better rank. Shows that nobody counted are last."""
-        ranks: Integers = stats.rankdata(-self.ranked, method="min").astype(np.int64)
+        ranks: Integers = np.searchsorted(np.sort(-self.ranked), -self.ranked) + 1
         return ranks
 
     @cached_property

@@ -2,14 +2,16 @@
 
 import dataclasses
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from aggregator.combine import Estimates, Total, estimate
+from aggregator.combine import Z95, Estimates, Total, estimate
 from aggregator.noise import NoisedSums
-from aggregator.rank import Top, chart_history, most_common, p_values, trends
+from aggregator.rank import Top, chart_history, most_common, p_values, stands_out_of_all, trends
 from aggregator.shrink import Shrunken, shrink
 from benchmarks.sums import Community, noised_sums, observed, simulate
 from shared.mechanism import DiscreteLaplace, Mechanism, RandomizedResponse
@@ -229,3 +231,16 @@ def test_without_noise_the_chance_of_a_change_is_that_of_another_choice_of_peopl
     (found,) = p_values(exactly(1, [0], 6, mechanism), exactly(2, [6], 6, mechanism))
     exact = 2 * 0.5**12  # half of the twelve watch it: none of the first six, all of the others, or the reverse
     assert exact <= found <= 1.3 * exact
+
+
+def test_what_stands_out_is_what_benjamini_and_hochberg_say() -> None:
+    luck = np.random.default_rng()
+    for size in (1, 2, 30, 2000):
+        found = luck.choice(luck.random(size) ** luck.choice([1, 3, 8]), size)  # some of them equal
+        assert (stands_out_of_all(found) == (stats.false_discovery_control(found) <= 0.1)).all()
+    assert pytest.approx(stats.norm.ppf(0.975)) == Z95
+
+
+def test_a_pass_does_without_scipy() -> None:
+    code = "import sys, aggregator.cli; sys.exit('scipy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
