@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 
 from aggregator.settings import TEMPLATE as AGGREGATOR_SETTINGS
 from participant import app as participant
@@ -19,6 +20,7 @@ from shared.catalogue import Show, format_catalogue
 from shared.files import write_atomically
 from shared.settings import write_settings
 from shared.workspace import AGGREGATOR_APP, Workspace, load_workspace
+from tests.browser import CHROMIUM
 
 # CI tries the same examples each time, so that a landing does not hang on luck; everyone else tries new ones.
 settings.register_profile("ci", derandomize=True)
@@ -94,6 +96,15 @@ class Neighbourhood:
 def neighbourhood(tmp_path: Path) -> Neighbourhood:
     """Return an empty neighbourhood."""
     return Neighbourhood(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return a browser, for tests that are marked `in_a_browser`."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ nobody should be able to make a browser run. The tests without a browser hold ev
 import functools
 import http.server
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from xml.etree.ElementTree import Element
 
 import html5lib
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from aggregator import app as aggregator
 from aggregator.terms import publish_study
@@ -26,17 +25,15 @@ from participant.settings import TEMPLATE
 from shared.mechanism import NoisedCounts, RandomizedResponse
 from shared.settings import write_settings
 from shared.workspace import PARTICIPANT_APP
+from tests.browser import in_a_browser, visit
 from tests.conftest import COORDINATOR, TUESDAY, Neighbourhood
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MEMBERS = [f"member{number}@example.org" for number in range(6)]
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 EPSILON = 8.0  # a cell is flipped once in 3,000: hardly ever, and here never
 MOST_BYTES = 3_000_000
 SHOW_WATCHERS = {HOSTILE: 6, "Élite": 4, "Dark": 2}
 """Of the last week; in the weeks before everybody watched Dark."""
-
-in_a_browser = pytest.mark.skipif(not CHROMIUM, reason="no chromium here: apt-get install chromium")
 
 
 @dataclass(frozen=True)
@@ -77,47 +74,6 @@ def _page_of(root: Path, watchers: dict[str, int]) -> Path:
         world.run(email)
     aggregator.run(box, TUESDAY)
     return results / "index.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-@dataclass(frozen=True)
-class Visit:
-    """An open page, and what the browser reported of it."""
-
-    page: Page
-    said: list[str]
-    asked: list[str]
-
-
-def visit(
-    browser: Browser, address: str | Path, *, width: int = 1280, dark: bool = False, scripts: bool = True
-) -> Visit:
-    """Open a page, and note all that it loads and complains of."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900},
-        color_scheme="dark" if dark else "light",
-        java_script_enabled=scripts,
-    )
-    page = context.new_page()
-    found = Visit(page, [], [])
-
-    def dismiss(dialog: Dialog) -> None:
-        found.said.append(dialog.message)
-        dialog.dismiss()
-
-    page.on("console", lambda message: found.said.append(message.text))
-    page.on("pageerror", lambda error: found.said.append(str(error)))
-    page.on("dialog", dismiss)
-    page.on("request", lambda request: found.asked.append(request.url))
-    page.goto(address if isinstance(address, str) else address.as_uri())
-    return found
 
 
 def each(pages: Pages) -> list[Path]:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 from rich.console import Console
 
 from aggregator import app as aggregator
@@ -21,7 +22,8 @@ from participant.settings import Settings, read_settings
 from shared.errors import FilesError, HistoryError
 from shared.week import IsoWeek
 from shared.workspace import PARTICIPANT_APP, Workspace
-from tests.conftest import COORDINATOR, TUESDAY, Neighbourhood
+from tests.browser import in_a_browser, visit
+from tests.conftest import COORDINATOR, SHOWS, TUESDAY, Neighbourhood
 
 ANN = "ann@example.org"
 W47 = IsoWeek(2024, 47)
@@ -98,6 +100,40 @@ def test_the_page_is_self_contained_and_titles_with_markup_stay_text(look: Calla
     for loading in ("src=", "@import", "url(", "<link", "<iframe"):
         assert loading not in page
     assert page.count("http") == page.count("http-equiv")
+
+
+@in_a_browser
+@pytest.mark.parametrize("results", [True, False], ids=["results", "before any result"])
+def test_in_a_browser_it_is_drawn_asks_for_nothing_and_fits_wide_and_narrow_light_and_dark(
+    neighbourhood: Neighbourhood, ann: Workspace, look: Callable[[], Report], browser: Browser, *, results: bool
+) -> None:
+    neighbourhood.download(ANN, HISTORY + f'"{"W" * 200}","18/11/2024"\n')
+    if not results:
+        for name in (TOP_FILE, TRENDS_FILE):
+            (ann.results(COORDINATOR) / name).unlink()
+    report = look()
+    path = write_report(ann, render_report(report))
+    papers = set()
+    for width, dark in ((1000, False), (1000, True), (320, False), (320, True)):
+        seen = visit(browser, path, width=width, dark=dark)
+        page = seen.page
+        assert seen.asked == [path.as_uri()]
+        assert page.locator("html").evaluate("each => each.scrollWidth") == width
+        bars = [bar.bounding_box() or {"height": 0.0} for bar in page.locator("rect.bar").all()]
+        assert len(bars) == len(report.weeks)
+        assert max(bar["height"] for bar in bars) > 30
+        assert page.locator("polyline.spark").count() == len(report.lines) == (len(SHOWS) if results else 0)
+        for chart in page.locator("svg").all():
+            box = chart.bounding_box()
+            assert box is not None
+            assert box["width"] > 50
+            assert box["height"] > 10
+        assert page.get_by_text("<script>alert(1)</script> [red]Show[/red] \\x1b[2J").count() >= 1
+        assert page.locator("script, img, link, iframe").count() == 0
+        assert seen.said == []
+        papers.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        page.context.close()
+    assert len(papers) == 2
 
 
 def test_on_a_terminal_titles_are_neither_markup_nor_control_sequences(look: Callable[[], Report]) -> None:
