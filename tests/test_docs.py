@@ -17,6 +17,7 @@ from shared.errors import ExitCode, NetflixTrendError
 
 ROOT = Path(__file__).parents[1]
 APPS: dict[str, click.Group] = {"netflix-trend-participant": participant, "netflix-trend-aggregator": aggregator}
+FOLDERS = ("shared", "participant", "aggregator", "demo", "benchmarks", "tests")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 TROUBLE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 
@@ -74,6 +75,14 @@ def test_links_are_found_in_every_form_and_every_picture_is_used() -> None:
     pictures = set((ROOT / "docs" / "images").iterdir())
     assert pictures <= used
     assert all(picture.stat().st_size < 300_000 for picture in pictures)
+
+
+@each_page
+def test_every_module_that_is_named_is_there(page: Path) -> None:
+    modules = [path.relative_to(ROOT).as_posix() for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    for code in INLINE.findall(prose_of(page)):
+        if re.fullmatch(r"[\w/]+\.py", code):
+            assert any(f"/{module}".endswith(f"/{code}") for module in modules), code
 
 
 def carry_to_the_end(words: list[str]) -> None:
