@@ -135,13 +135,19 @@ def _shrink(week: Estimates, past: _Past | None, after: _Past) -> Shrunken:
     order = order[week.counted[order] > 0]  # nothing is known of the others, and they are no contenders
     grid = _grid(week, float(reach[order[0]]))
     components = _components(grid)
-    weights = _weights_of_week(week, grid, components)
+    # Shows with the same figures are equally likely at every count.
+    figures = np.stack([week.estimate, week.counted], axis=1)
+    _, first, like, number = np.unique(figures, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    likely_at = week.of(first).likelihood(grid)
+    number = np.where(week.counted[first] > 0, number, 0)
+    start = np.full(len(components), 1 / len(components))
+    weights = _fit(likely_at @ components.T, number, start, _belief(week, len(components)), _ROUNDS)
     # Shows are taken together that reach about as high, the highest first: few need the whole grid.
     evidence, blocks = [], []
     for rows in [order[:CONTENDERS], *np.split(order[CONTENDERS:], range(_BLOCK, len(order) - CONTENDERS, _BLOCK))]:
         if len(rows):
             top = int(np.searchsorted(grid, reach[rows[0]] + 6 * week.deviation[rows].max())) + 1
-            likely = week.of(rows).likelihood(grid[:top])
+            likely = likely_at[like.ravel()[rows], :top]  # NumPy 2.0.0 alone gives `like` another shape
             if past:
                 likely *= _from_past(past, week, rows, grid[:top], weights @ components[:, :top])
             evidence.append(likely)
@@ -175,16 +181,6 @@ def _grid(week: Estimates, reach: float) -> Integers:
     step = max(1, int(deviation.min() / 2)) if deviation.size else 1
     highest = int(max(reach, 0) + 6 * (deviation.max() if deviation.size else 0))
     return np.unique(np.minimum(np.arange(0, highest + 2 * step, step), week.most.max()))
-
-
-def _weights_of_week(week: Estimates, grid: Integers, components: Floats) -> Floats:
-    """Return the weights of the prior's components that explain the week's estimates best, without earlier weeks."""
-    alike = np.stack([week.estimate, week.counted], axis=1)
-    _, rows, number = np.unique(alike, axis=0, return_index=True, return_counts=True)
-    likely = week.of(rows).likelihood(grid) @ components.T
-    start = np.full(len(components), 1 / len(components))
-    number = np.where(week.counted[rows] > 0, number, 0)
-    return _fit(likely, number, start, _belief(week, len(components)), _ROUNDS)
 
 
 def _fit(likely: Floats, number: npt.ArrayLike, weights: Floats, belief: Floats, rounds: int) -> Floats:

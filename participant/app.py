@@ -143,7 +143,8 @@ def check_part(workspace: Workspace, settings: Settings, ledger: Ledger) -> None
     """
     if ledger.fact(WITHDRAWN):
         raise NotYet(
-            "you have withdrawn: nothing is published; run netflix-trend-participant install to take part again"
+            "you have withdrawn: nothing is published; to take part again, run netflix-trend-participant install "
+            "--aggregator EMAIL"
         )
     installed_for = ledger.fact(COORDINATOR)
     if not settings.aggregator:
