@@ -28,16 +28,17 @@ def last(*weeks: Estimates) -> Shrunken:
 
 def test_shrunken_estimates_are_nearer_to_the_truth_and_name_the_true_first_show_more_often() -> None:
     luck = np.random.default_rng()
+    study = dataclasses.replace(STUDY, epsilon=1.0)
     errors, first = np.zeros(2), np.zeros(2)
     for _ in range(60):
         community = simulate(luck, [50] * 6, 1000)
-        found = last(*observed(luck, STUDY, community))
+        found = last(*observed(luck, study, community))
         truth = community.viewers[-1]
         for each, guess in enumerate((found.week.estimate, found.estimate)):
             errors[each] += ((guess - truth) ** 2).mean()
             first[each] += truth[guess.argmax()] == truth.max()
-    assert errors[1] < errors[0] / 20  # measured: a hundredth; never above a fiftieth in a thousand runs of this
-    assert first[1] >= first[0]  # measured: 36 against 24 of 60, of the same weeks; fewer by chance: below 1e-3
+    assert errors[1] < errors[0] / 20  # measured: a hundredth, each time
+    assert first[1] >= first[0]  # measured: 31 against 11 of 60, of the same weeks; fewer by chance: below 1e-4
 
 
 def test_where_there_is_no_noise_nothing_is_shrunken() -> None:
@@ -90,13 +91,14 @@ def test_the_credible_interval_holds_the_truth_of_the_show_that_is_picked_as_fir
     luck = np.random.default_rng()
     held = plain = 0
     for _ in range(300):
-        community = simulate(luck, [100], 1000)
+        community = simulate(luck, [40], 1000)
         found = last(*observed(luck, STUDY, community))
         row, truth = int(found.estimate.argmax()), community.viewers[0]
         held += bool(found.interval95[0][row] <= truth[row] <= found.interval95[1][row])
         plain += bool(found.week.interval95[0][row] <= truth[row] <= found.week.interval95[1][row])
-    assert held >= 255  # at 95 %, fewer by chance: 1e-10; measured: 283
-    assert plain < held  # picking the highest of a thousand picks luck: the plain interval does not know
+    assert held >= 255  # at 95 %, fewer by chance: 1e-10; measured: 290
+    # Picking the highest of a thousand picks luck: the plain interval does not know. Measured: 58 fewer, +- 8.
+    assert plain < held
 
 
 @pytest.mark.parametrize("participants", [1, 5])
