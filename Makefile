@@ -56,7 +56,7 @@ format: .venv/.dev-ready
 
 lock:
 	@for version in 0.3 0.4; do \
-		echo "syftbox==$$version.*" | uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-header --no-annotate \
+		echo "syftbox==$$version.*" | uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header --no-annotate \
 			--upgrade --no-emit-package netflix-trend --constraint - pyproject.toml --output-file constraints/syftbox-$$version.txt; \
 	done
 

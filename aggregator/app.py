@@ -10,17 +10,23 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
 from aggregator import registry
 from aggregator.collect import Rules, Verdict, newest_week, watched_releases
 from aggregator.combine import Total, Totals, estimate
+from aggregator.keys import FILE as KEYS
 from aggregator.open_weeks import OpenWeeks, open_sums
+from aggregator.pair import RECORD, Standing
+from aggregator.pairing import lead_pair, run_helper
+from aggregator.reports import watched_reports
 from aggregator.results import Results, Week
 from aggregator.settings import read_settings
 from aggregator.store import Store, open_store
 from aggregator.terms import Terms, ensure_terms, publish_record, read_terms
+from shared.errors import NetflixTrendError
 from shared.files import only_instance, remove_litter, write_if_changed
 from shared.week import IsoWeek, latest_closed, still_open, weeks_between
 from shared.workspace import AGGREGATOR_APP, EVERYTHING, Workspace, permit
@@ -38,9 +44,13 @@ def run(workspace: Workspace, now: datetime, executor: Executor | None = None) -
     """
     results_folder = workspace.results(workspace.email)
     private = workspace.private(AGGREGATOR_APP)
+    if leader := read_settings(workspace.app(AGGREGATOR_APP) / "settings.toml").leader:
+        with only_instance(private):
+            remove_litter(*_folders_written(workspace))
+            return run_helper(workspace, leader, now)
     with only_instance(private), open_store(private / STORE) as store:
         remove_litter(*_folders_written(workspace))
-        permit(results_folder, pattern=EVERYTHING, reader="*")
+        permit(results_folder, pattern=EVERYTHING, readers=["*"])
         terms = ensure_terms(results_folder)
         publish_record(results_folder, terms.study, now.date())
         last = latest_closed(now.date())
@@ -50,11 +60,12 @@ def run(workspace: Workspace, now: datetime, executor: Executor | None = None) -
             flagged = sums.flagged()
         # A clock set back leaves no week: the first one is shown then, as it was.
         weeks = weeks_between(rules.first, last) or [rules.first]
-        known = Terms(terms.study, dict(rules.studies), terms.catalogue)
+        known = Terms(terms.study, store.remember({}), terms.catalogue)
+        standings = lead_pair(workspace, known, store.final(), now.date())
         accepted = reasons.pop(None, 0)
         rejected = Counter({reason.value: number for reason, number in reasons.items() if reason})
         community = uuid5(NAMESPACE_URL, f"mailto:{workspace.email}")
-        counted = _weeks(store, known, totals, weeks, now.date())
+        counted = _weeks(store, known, totals, weeks, now.date(), standings)
         results = Results(terms.catalogue, counted, rejected, flagged, community)
         changed = _publish(results_folder, results, now)
     outcome = "published new results" if changed else "nothing new"
@@ -85,7 +96,8 @@ def _summed(
 ) -> Iterator[tuple[Rules, OpenWeeks]]:
     """Yield what decides which releases count, and their sums, in line with the release files."""
     settings = read_settings(workspace.app(AGGREGATOR_APP) / "settings.toml")
-    studies = store.remember(terms.published)
+    known = store.remember(terms.published)
+    studies = {study_id: study for study_id, study in known.items() if study.trust == "one-coordinator"}
     first = store.first_week(latest_closed(now.date()).plus(1 - terms.study.open_weeks))
     rules = Rules(studies, newest_week(now), first, frozenset(store.final()))
     basis = json.dumps([settings.members, settings.blocked, sorted(studies), str(first)])
@@ -94,20 +106,39 @@ def _summed(
         yield rules, sums
 
 
-def _weeks(store: Store, terms: Terms, totals: Totals, weeks: list[IsoWeek], today: date) -> list[Week]:
+def _weeks(
+    store: Store,
+    terms: Terms,
+    totals: Totals,
+    weeks: list[IsoWeek],
+    today: date,
+    standings: Mapping[IsoWeek, Standing] = MappingProxyType({}),
+) -> list[Week]:
     """Return these weeks with their estimates, and make those final whose time for releases is over.
 
     By the clock, and by the releases: a week that is younger than every release may have been made by a clock that ran
-    ahead, and what it closed for good would be lost.
+    ahead, and what it closed for good would be lost. One that two coordinators measure (`standings`) is withheld until
+    both have, and final then.
     """
     final = store.final()
-    newest = max((*totals, *final), default=None)
+    newest = max((*totals, *final, *(week for week, each in standings.items() if each.done)), default=None)
     found = []
     for week in weeks:
+        standing = standings.get(week)
+        if standing and standing.few and _participants(totals.get(week, {})) >= terms.study.min_participants:
+            standing = None  # an earlier study has measured it
+        if standing and not standing.done:
+            found.append(_withheld(week, standing, final=False))
+            continue
         over = week.end <= today and not still_open(week, terms.study.open_weeks, today)
         if over and week not in final and newest and week <= newest:
-            final[week] = totals.get(week, {})
+            final[week] = dict(totals.get(week, {}))
+            if standing and standing.total:
+                final[week][standing.study.id] = standing.total
             store.finish(week, final[week])
+        if standing and standing.reason:
+            found.append(_withheld(week, standing, final=week in final))
+            continue
         added = _of_one_kind(final.get(week, totals.get(week, {})), terms)
         # A week is told under the weakest promise, and withheld under the strictest minimum, that a release of it had.
         studies = [terms.published[study_id] for study_id in added] or [terms.study]
@@ -118,6 +149,12 @@ def _weeks(store: Store, terms: Terms, totals: Totals, weeks: list[IsoWeek], tod
             estimates = estimate(week, added, terms.published, len(terms.catalogue))
         found.append(Week(week, _participants(added), week in final, estimates, weakest, least))
     return found
+
+
+def _withheld(week: IsoWeek, standing: Standing, *, final: bool) -> Week:
+    """Return a week that two coordinators have not measured yet, or not soundly."""
+    study = standing.study
+    return Week(week, standing.participants, final, None, study, study.min_participants, standing.reason)
 
 
 def _of_one_kind(added: Mapping[str, Total], terms: Terms) -> dict[str, Total]:
@@ -165,14 +202,32 @@ def _folders_written(workspace: Workspace) -> list[Path]:
     """Return every folder in which the app writes files."""
     results = workspace.results(workspace.email)
     inside = [results / name for name in ("", "weeks", "studies")]
-    return [workspace.app(AGGREGATOR_APP), workspace.private(AGGREGATOR_APP), *inside]
+    exchange = workspace.exchange(workspace.email)
+    return [workspace.app(AGGREGATOR_APP), workspace.private(AGGREGATOR_APP), exchange, *inside]
 
 
 def watched_files(workspace: Workspace) -> list[str]:
     """Return every file and folder that the outcome of a pass depends on, present or not."""
     folder = workspace.results(workspace.email)
-    own = ("study.json", "catalogue.csv", "studies", "syftperm.yaml", "syft.pub.yaml", "weeks", registry.FILE)
+    own = ("study.json", "catalogue.csv", "studies", KEYS, "syftperm.yaml", "syft.pub.yaml", "weeks", registry.FILE)
     results = ("most_common_show.json", "trends.json", "trends.csv", "feed.xml", "index.html")
     watched = [workspace.config, workspace.apps, workspace.app(AGGREGATOR_APP) / "settings.toml", workspace.datasites]
     watched += [workspace.private(AGGREGATOR_APP) / STORE, *(folder / name for name in (*own, *results))]
-    return [*map(str, watched), watched_releases(workspace.datasites)]
+    every = [watched_releases(workspace.datasites)]
+    if others := partners(workspace):
+        watched += [workspace.private(AGGREGATOR_APP) / name for name in (RECORD, KEYS)]
+        watched += [workspace.results(email) / name for email in others for name in ("study.json", "catalogue.csv")]
+        for email in (workspace.email, *others):  # what they write to each other
+            watched += [workspace.exchange(email), *workspace.exchange(email).glob("*.bin")]
+        every.append(watched_reports(workspace.datasites))
+    return [*map(str, watched), *every]
+
+
+def partners(workspace: Workspace) -> list[str]:
+    """Return the other coordinators with whom this one measures, or has measured; none if it cannot be told now."""
+    with contextlib.suppress(NetflixTrendError):
+        if leader := read_settings(workspace.app(AGGREGATOR_APP) / "settings.toml").leader:
+            return [leader]
+        published = read_terms(workspace.results(workspace.email)).published.values()
+        return sorted({study.helper.email for study in published if study.helper})
+    return []

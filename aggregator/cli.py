@@ -7,7 +7,7 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from aggregator import app as steps
 from aggregator.commands_catalogue import catalogue_commands
 from aggregator.commands_plan import plan
 from aggregator.install import install_aggregator, uninstall_aggregator
+from aggregator.pairing import look_at_pair, pair_terms, standing_lines
 from aggregator.registry import CURATOR
 from aggregator.terms import draft_study, publish_record, publish_study, read_terms
 from aggregator.workers import dask_executor
@@ -29,7 +30,15 @@ from shared.promise import terms_in_words
 from shared.screen import Column, print_lines, print_table, screen
 from shared.study import MechanismName, Study, Trust, Unit
 from shared.week import IsoWeek, next_monday
-from shared.workspace import AGGREGATOR_APP, EVERYTHING, Workspace, config_path, load_workspace, permit
+from shared.workspace import (
+    AGGREGATOR_APP,
+    EVERYTHING,
+    Workspace,
+    check_email,
+    config_path,
+    load_workspace,
+    permit,
+)
 
 
 @dataclass(frozen=True)
@@ -94,13 +103,16 @@ cli.add_command(
 cli.add_command(completion_command("netflix-trend-aggregator"))
 
 
-@cli.command(epilog=examples("netflix-trend-aggregator install"))
-def install() -> None:
+@cli.command(
+    epilog=examples("netflix-trend-aggregator install", "netflix-trend-aggregator install --leader leader@example.org")
+)
+@click.option("--leader", metavar="EMAIL", help="Be the helper: the second coordinator beside this one, who leads.")
+def install(leader: str | None) -> None:
     """Put the app into the SyftBox workspace of the active client config. Repeating it updates.
 
     It asks nothing, and prints the lines to send to your members.
     """
-    print_lines(screen(), install_aggregator(load_workspace(config_path())))
+    print_lines(screen(), install_aggregator(load_workspace(config_path()), leader))
 
 
 @cli.command(epilog=examples("netflix-trend-aggregator uninstall"))
@@ -121,15 +133,27 @@ def status(*, as_json: bool) -> None:
     terms = read_terms(workspace.results(workspace.email))
     accepted: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
+    pair, reports = look_at_pair(workspace, terms, local_now().date())
     for verdict in steps.verdicts(workspace, local_now(), PATIENCE):
-        if verdict.reason:
-            rejected.append({"datasite": verdict.datasite, "reason": verdict.reason.value})
+        shared, wrong = reports.pop(verdict.datasite, ([], None))
+        if verdict.reason or wrong:
+            reason = verdict.reason.value if verdict.reason else wrong
+            rejected.append({"datasite": verdict.datasite, "reason": reason})
         else:
-            weeks = [str(IsoWeek.from_key(week)) for week in verdict.weeks]
-            accepted.append({"datasite": verdict.datasite, "weeks": weeks, "flagged": verdict.flagged})
+            weeks = [str(IsoWeek.from_key(week)) for week in verdict.weeks] + [str(week) for week in shared]
+            accepted.append({"datasite": verdict.datasite, "weeks": sorted(weeks), "flagged": verdict.flagged})
+    for datasite, (shared, wrong) in reports.items():
+        if wrong:
+            rejected.append({"datasite": datasite, "reason": wrong})
+        else:
+            accepted.append({"datasite": datasite, "weeks": [str(week) for week in shared], "flagged": False})
     if as_json:
-        click.echo(json.dumps({"study": terms.study.id, "accepted": accepted, "rejected": rejected}, indent=2))
+        found: dict[str, Any] = {"study": terms.study.id, "accepted": accepted, "rejected": rejected}
+        if terms.study.fingerprint:
+            found |= {"fingerprint": terms.study.fingerprint, "weeks": pair}
+        click.echo(json.dumps(found, indent=2))
         return
+    print_lines(screen(), standing_lines(workspace, terms.study, pair))
     _print_status(terms.study, accepted, rejected)
 
 
@@ -172,6 +196,7 @@ def study() -> None:
 @click.option("--max-shows-per-week", type=int, help="Cap on the shows of a week; for unit week.")
 @click.option("--mechanism", type=click.Choice(get_args(MechanismName)), help="How counts are noised.")
 @click.option("--trust", type=click.Choice(get_args(Trust)), help="Whether one coordinator measures, or two together.")
+@click.option("--helper", metavar="EMAIL", help="The second coordinator; their keys must have arrived.")
 @click.option("--catalogue-rows", type=int, help="Count the first rows of the catalogue only.")
 @click.option("--weeks", type=int, help="How many past weeks a release file keeps.")
 @click.option("--open-weeks", type=int, help="How many weeks after its end a week takes releases.")
@@ -180,7 +205,7 @@ def study() -> None:
 @click.option("--preview", is_flag=True, help="Say what the study would promise, and publish nothing.")
 @click.option("--yes", is_flag=True, help="Publish without asking, also in a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print the study itself.")
-def study_new(*, curator: str, preview: bool, yes: bool, as_json: bool, **terms: Any) -> None:
+def study_new(*, helper: str | None, curator: str, preview: bool, yes: bool, as_json: bool, **terms: Any) -> None:
     """Publish a new study over the whole catalogue. What is not named stays as it was."""
     workspace = load_workspace(config_path())
     folder = workspace.results(workspace.email)
@@ -188,6 +213,8 @@ def study_new(*, curator: str, preview: bool, yes: bool, as_json: bool, **terms:
     if stated.get("unit", "week") != "week":
         stated.setdefault("max_shows_per_week", None)
     with only_instance(workspace.private(AGGREGATOR_APP), PATIENCE):
+        before = read_terms(folder).study if (folder / "study.json").exists() else None
+        stated = pair_terms(workspace, before, stated, check_email(helper) if helper else None)
         drafted, _ = draft_study(folder, stated)
         click.echo(drafted.to_json().decode().rstrip() if as_json else "\n".join(terms_in_words(drafted)))
         if preview:
@@ -195,11 +222,22 @@ def study_new(*, curator: str, preview: bool, yes: bool, as_json: bool, **terms:
             return
         if not yes and sys.stdin.isatty():
             click.confirm("Publish it?", abort=True)
-        permit(folder, pattern=EVERYTHING, reader="*")
+        permit(folder, pattern=EVERYTHING, readers=["*"])
         published = publish_study(folder, stated)
         publish_record(folder, published, local_now().date(), curator)
     click.echo(f"published study {published.id[:8]} in {folder}", err=True)
-    click.echo("members join it by themselves if it is within their limits", err=True)
+    for line in _next_steps(published):
+        click.echo(line, err=True)
+
+
+def _next_steps(study: Study) -> Iterator[str]:
+    """Yield what has to happen until members join a study."""
+    if study.helper is None:
+        yield "members join it by themselves if it is within their limits"
+        return
+    yield f"members join it once {study.helper.email} publishes it as well, which their app does by itself"
+    yield f"tell your members the fingerprint outside SyftBox, both of you: {study.fingerprint}"
+    yield f'  netflix-trend-participant install --fingerprint "{study.fingerprint}"'
 
 
 def _catalogue() -> Path:

@@ -20,7 +20,7 @@ from aggregator.combine import Total, Totals, merge
 from shared.errors import FilesError, ReleaseError
 from shared.files import read_regular_file
 from shared.glance import EACH, each
-from shared.mechanism import Mechanism, NoisedCounts, mechanism_of
+from shared.mechanism import NoisedCounts, Randomizer, randomizer_of
 from shared.release import decode_records, released_counts
 from shared.study import MAX_RELEASE_BYTES, Study
 from shared.week import IsoWeek, latest_closed
@@ -279,7 +279,7 @@ def _is_odd(part: Part, rules: Rules) -> bool:
 class _Measures:
     """What every release of a study is measured by."""
 
-    mechanism: Mechanism
+    mechanism: Randomizer
     honest_mass: tuple[float, float]
     alike_by_chance: bool
     """Whether two honest releases can have the same cells: then nothing follows from it."""
@@ -287,7 +287,7 @@ class _Measures:
 
 @lru_cache(maxsize=64)
 def _measures(study: Study) -> _Measures:
-    mechanism, rows = mechanism_of(study), study.catalogue_rows
+    mechanism, rows = randomizer_of(study), study.catalogue_rows
     return _Measures(mechanism, mechanism.honest_mass(rows), mechanism.agreement**rows > _BY_CHANCE)
 
 

@@ -125,7 +125,7 @@ def estimate(week: IsoWeek, totals: Mapping[str, Total], studies: Mapping[str, S
         sums[had] += total.sums
         most[had] += participants * studies[study_id].max_views_per_show
         estimates[had] += mechanism.estimate(total.sums, participants)
-        variance[had] += participants * mechanism.variance
+        variance[had] += mechanism.variance_of(participants)
     everyone = sum(total.participants for total in totals.values())
     one_mechanism = None
     if len(set(mechanisms.values())) == 1:

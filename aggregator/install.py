@@ -4,31 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from aggregator.keys import FILE as PUBLIC_KEYS
+from aggregator.keys import ensure_keys, private_keys_path
 from aggregator.settings import TEMPLATE, read_settings
 from aggregator.terms import read_terms
-from shared.errors import NotYet
+from shared.errors import NotYet, SettingsError
 from shared.files import PATIENCE, only_instance
 from shared.glance import STAMP
 from shared.install import mark_uninstalled, remove, write_run_script
 from shared.promise import ANYONE, promise
 from shared.settings import write_settings
-from shared.workspace import AGGREGATOR_APP, Workspace
+from shared.workspace import AGGREGATOR_APP, Workspace, check_email
 
 
-def install_aggregator(workspace: Workspace) -> Iterator[str]:
+def install_aggregator(workspace: Workspace, leader: str | None = None) -> Iterator[str]:
     """Write run.sh and settings.toml into the client's app folder; yield what was done and what happens next.
 
-    Repeating it updates both and keeps what the person changed in settings.toml.
+    Repeating it updates both and keeps what the person changed in settings.toml. With a `leader` this becomes the
+    helper, the second of two coordinators.
     """
     folder = workspace.app(AGGREGATOR_APP)
-    write_settings(folder / "settings.toml", TEMPLATE, {})
-    read_settings(folder / "settings.toml")
+    if leader is not None and check_email(leader) == workspace.email:
+        raise SettingsError(f"{leader} is this datasite: the helper of a leader is somebody else")
+    write_settings(folder / "settings.toml", TEMPLATE, {"leader": check_email(leader)} if leader else {})
+    leader = read_settings(folder / "settings.toml").leader
+    ensure_keys(workspace)
     write_run_script(workspace, AGGREGATOR_APP, "aggregator")
     yield f"installed in {folder}"
     yield f"workspace: {workspace.box}, datasite {workspace.email}, client config {workspace.config}"
     if not workspace.my_datasite.is_dir():
         yield "your datasite's folder is not here yet: start SyftBox"
+    yield f"private keys: {private_keys_path(workspace)}. Keep a copy: weeks shared for lost keys are never told"
     starts = "within seconds" if workspace.stays_up else "every ten seconds"
+    if leader:
+        yield f"helper of {leader}: SyftBox brings them your keys, {workspace.results(workspace.email) / PUBLIC_KEYS}"
+        yield f"send {leader} this line:"
+        yield f"  netflix-trend-aggregator study new --trust two-coordinators --helper {workspace.email}"
+        yield f"next: while SyftBox is running it starts the app by itself, {starts}; it publishes that study as well"
+        yield "then: tell your members the fingerprint that netflix-trend-aggregator status prints, outside SyftBox"
+        return
     try:
         study = read_terms(workspace.results(workspace.email)).study
     except NotYet:

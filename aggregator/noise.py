@@ -47,7 +47,7 @@ class NoisedSums:
 
     def deviation(self, participants: int) -> float:
         """Return the standard deviation of the noise in a sum of so many releases."""
-        return math.sqrt(participants * self.mechanism.variance) / self.gain
+        return math.sqrt(float(self.mechanism.variance_of(np.array(participants)))) / self.gain
 
     def of(self, rows: npt.NDArray[np.intp]) -> NoisedSums:
         """Return these rows alone."""

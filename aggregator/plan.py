@@ -109,7 +109,7 @@ def prospect(people: int, study: Study, top_shares: Sequence[float] = TOP_SHARES
     from scipy import stats
 
     expected = expected_counts(people, study, top_shares)
-    deviation = math.sqrt(people * mechanism_of(study).variance)
+    deviation = math.sqrt(float(mechanism_of(study).variance_of(np.array(people))))
     half_width = float(stats.norm.ppf(0.975)) * deviation
     shows = float(np.quantile(_SHOWS_A_WEEK, 0.9))
     units = {

@@ -43,6 +43,8 @@ class Week:
     study: Study
     """Of the studies that its releases were made under, the one that promised least."""
     min_participants: int
+    reason: str | None = None
+    """Why it is withheld, where it is not for want of participants."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ class Results:
             "ranking": [],
         }
         if week.estimates is None:
-            document["reason"] = f"{week.participants} of at least {week.min_participants} participants"
+            few = f"{week.participants} of at least {week.min_participants} participants"
+            document["reason"] = week.reason or few
             return document
         shrunken = self.shrunken[week.week]
         top = most_common(shrunken)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from shared.errors import SettingsError
 from shared.settings import read_toml, wrong
+from shared.workspace import check_email
 
 TEMPLATE: Final = """\
 # What the aggregator app of netflix-trend does on this machine. Change it with any editor; the app reads it anew.
@@ -16,6 +17,10 @@ TEMPLATE: Final = """\
 # Whose releases count: e-mail addresses or patterns like "*@example.org". The answer to invented datasites.
 members = ["*"]
 blocked = []
+
+# Where this is the second of two coordinators, the helper: the e-mail of the first one, the leader, whose study it
+# publishes as well and whose weeks it answers for. Empty: this coordinator publishes studies of its own.
+leader = ""
 """
 
 
@@ -25,6 +30,8 @@ class Settings:
 
     members: tuple[str, ...] = ("*",)
     blocked: tuple[str, ...] = ()
+    leader: str = ""
+    """In lower case; empty unless this is the helper of another coordinator."""
 
     def counts(self, datasite: str) -> bool:
         """Tell whether the releases of a datasite (lower case) count."""
@@ -44,7 +51,11 @@ def read_settings(path: Path) -> Settings:
     known = set(Settings.__dataclass_fields__)
     if strange := sorted(found.keys() - known):
         raise SettingsError(f"settings.toml: unknown setting {strange[0]!r}; there are {', '.join(sorted(known))}")
-    return Settings(**{name: _patterns(name, value) for name, value in found.items()})
+    leader = found.get("leader", "")
+    if not isinstance(leader, str):
+        raise wrong("leader", leader, "the e-mail address of the leading coordinator, or empty")
+    patterns = {name: _patterns(name, value) for name, value in found.items() if name != "leader"}
+    return Settings(**patterns, leader=check_email(leader) if leader else "")
 
 
 def _patterns(name: str, value: Any) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from aggregator.collect import Reason, Rules, examine
-from shared.mechanism import NoisedCounts, mechanism_of
+from shared.mechanism import NoisedCounts, randomizer_of
 from shared.release import Release, encode_releases
 from shared.study import Study
 from shared.week import IsoWeek
@@ -86,7 +86,7 @@ def _judged(data: bytes) -> Reason | None:
     for record, counts in zip(records["count"], (counts for part in judged for counts in part.counts), strict=True):
         if record[: len(counts)].tolist() != counts.tolist():
             raise AssertionError("other cells than NumPy finds")
-    if not all(mechanism_of(part.study).possible(part.counts) for part in judged):
+    if not all(randomizer_of(part.study).possible(part.counts) for part in judged):
         raise AssertionError("cells that cannot be")
     return None
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aggregator.combine import Estimates, Total, estimate
-from shared.mechanism import RandomizedResponse, mechanism_of
+from shared.mechanism import RandomizedResponse, randomizer_of
 from shared.study import Study
 from shared.week import IsoWeek
 
@@ -63,7 +63,7 @@ def noised_sums(
     luck: np.random.Generator, study: Study, viewers: npt.NDArray[np.int64], participants: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """Return sums of releases, drawn from the exact distribution of the mechanism's sum."""
-    mechanism = mechanism_of(study)
+    mechanism = randomizer_of(study)
     if isinstance(mechanism, RandomizedResponse):
         q = mechanism.flip_probability
         return luck.binomial(viewers, 1 - q) + luck.binomial(participants - viewers, q)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -17,11 +18,12 @@ from participant.dates import EARLIEST
 from participant.exports import History, export_files, find_exports, read_exports
 from participant.full_history import full_history_files, keep_full_history
 from participant.history import DOWNLOAD_PAGE, DateOrder
-from participant.ledger import REDUCED, Draw, Ledger, open_ledger
+from participant.ledger import REDUCED, SHARES, Draw, Ledger, open_ledger
 from participant.publish import Found, examine_published, is_over, payload_of, release_file
 from participant.reduce import Counts, count_views
 from participant.settings import Settings, local_zone, read_settings
-from participant.terms import published_studies, read_terms
+from participant.shares import examine_reports, found_reports, share_files
+from participant.terms import check_offered_by_both, helpers, published_studies, read_terms
 from shared.catalogue import Catalogue
 from shared.errors import (
     ClockError,
@@ -37,10 +39,18 @@ from shared.errors import (
     WorkspaceError,
 )
 from shared.files import only_instance, read_regular_file, remove_litter, write_if_changed
-from shared.mechanism import mechanism_of
+from shared.mechanism import ExactCounts, randomizer_of
 from shared.study import MAX_RELEASE_BYTES, Study
 from shared.week import IsoWeek, latest_closed, still_open
-from shared.workspace import DEVICE_FILE, PARTICIPANT_APP, RELEASE_FILE, Workspace, permit
+from shared.workspace import (
+    DEVICE_FILE,
+    EVERYTHING,
+    PARTICIPANT_APP,
+    RELEASE_FILE,
+    SHARE_SUFFIX,
+    Workspace,
+    permit,
+)
 
 LEDGER: Final = "ledger.sqlite"
 DATE_ORDER: Final = "date_order"  # facts that the ledger keeps
@@ -48,6 +58,7 @@ TIME_ZONE: Final = "time_zone"
 COORDINATOR: Final = "coordinator"
 WITHDRAWN: Final = "withdrawn"
 PUBLISHED: Final = "published"
+SHARED: Final = "shared"
 LIMITS: Final = "limits"
 LAST_YEAR: Final = 2099
 WARN_WEEKS: Final = 8  # so many weeks before the limit is reached, the app says so
@@ -89,13 +100,14 @@ def run(workspace: Workspace, now: datetime, home: Path) -> Pass:
                 "lasts, restart SyftBox"
             )
         settings.check_limits(study)
+        check_offered_by_both(workspace, study, settings.aggregator)
         try:
             history = read_history_of(settings, ledger, home)
         except ProfileUnknown as error:
             raise HistoryError(error.log_safe) from None
         keep_full_history(workspace, history.views)
         try:
-            released = _release_due(ledger, settings, study, catalogue, history, now)
+            released = _release_due(ledger, settings, study, catalogue, history, now, workspace.email)
         finally:  # what was drawn before a limit stopped it is published
             notes += _publish(workspace, ledger, settings.aggregator, now)
         return Pass("; ".join([*notes, _summary(ledger, settings, study, history, released, now.date())]), released)
@@ -200,13 +212,18 @@ def published_device(workspace: Workspace) -> str:
 
 
 def remove_published(workspace: Workspace, ledger: Ledger) -> None:
-    """Take the release file away, and leave the mark that makes the member's other devices step aside."""
+    """Take away what is published, and leave the mark that makes the member's other devices step aside."""
     folder = workspace.api_data(workspace.email)
     ledger.note(PUBLISHED, "")
+    ledger.note(SHARED, "")
     try:
         (folder / RELEASE_FILE).unlink(missing_ok=True)
+        for report in workspace.shares(workspace.email).glob(f"*{SHARE_SUFFIX}"):
+            report.unlink(missing_ok=True)
     except OSError as error:
-        raise FilesError(f"cannot remove {folder / RELEASE_FILE}: {error.strerror}; mend the permissions") from None
+        raise FilesError(
+            f"cannot remove what is published in {folder}: {error.strerror}; mend the permissions"
+        ) from None
     if ledger.weeks() or ledger.blocked:
         write_if_changed(folder / DEVICE_FILE, f"{ledger.device} {WITHDRAWN}\n".encode())
 
@@ -227,6 +244,10 @@ def take_stock(
     except OSError:
         found = None
     notes = _record_adopted(workspace, ledger, coordinator, now, found) if found else []
+    reports = _examine_reports(workspace, ledger, coordinator, now, found_reports(workspace.shares(workspace.email)))
+    notes += _record_adopted(workspace, ledger, coordinator, now, reports)
+    if reports.unreadable:
+        ledger.block(latest_closed(now.date()))
     elsewhere = device.split(" ")[0] not in {"", ledger.device}
     if (found is None and (elsewhere or (over and not ledger.weeks()))) or (found and found.unreadable):
         ledger.block(latest_closed(now.date()))
@@ -250,12 +271,16 @@ def _adopt_published(workspace: Workspace, ledger: Ledger, coordinator: str, now
     if found is None:  # it may hold weeks that were drawn before this ledger was lost or set back
         ledger.block(latest_closed(now.date()))
         return ["warning: the published file was damaged and is restored from the ledger"]
+    _wait_for_studies(found, ledger, coordinator)
+    return _record_adopted(workspace, ledger, coordinator, now, found)
+
+
+def _wait_for_studies(found: Found, ledger: Ledger, coordinator: str) -> None:
     if any(ledger.blocked is None or week > ledger.blocked for week in found.unreadable):
         raise NotYet(
-            f"waiting for the studies of {coordinator}: the file that you have published names one that is not here. "
+            f"waiting for the studies of {coordinator}: what you have published names one that is not here. "
             f"If this lasts, run netflix-trend-participant install --take-over to go on without it"
         )
-    return _record_adopted(workspace, ledger, coordinator, now, found)
 
 
 def _record_adopted(workspace: Workspace, ledger: Ledger, coordinator: str, now: datetime, found: Found) -> list[str]:
@@ -273,8 +298,21 @@ def _examine(workspace: Workspace, ledger: Ledger, coordinator: str, now: dateti
     return examine_published(data, ledger.draws(), studies, coordinator, now.date())
 
 
+def _examine_reports(
+    workspace: Workspace, ledger: Ledger, coordinator: str, now: datetime, reports: Mapping[IsoWeek, bytes | None]
+) -> Found:
+    studies = _studies_of(workspace, ledger, coordinator)
+    return examine_reports(reports, ledger.draws(), studies, coordinator, now.date())
+
+
 def _release_due(
-    ledger: Ledger, settings: Settings, study: Study, catalogue: Catalogue, history: History, now: datetime
+    ledger: Ledger,
+    settings: Settings,
+    study: Study,
+    catalogue: Catalogue,
+    history: History,
+    now: datetime,
+    email: str,
 ) -> tuple[IsoWeek, ...]:
     """Draw and record every week that is closed, open for releases, covered by the export and not drawn yet.
 
@@ -282,7 +320,7 @@ def _release_due(
 
     Raises: LimitReached at the participant's total, after recording what is within it.
     """
-    mechanism = mechanism_of(study)
+    draw = _drawing(study, email)
     due = due_weeks(ledger, study, history.made, now.date())
     counts: Counts = {}
     if due:
@@ -295,9 +333,19 @@ def _release_due(
                 f"your limit max_epsilon_total = {settings.max_epsilon_total:g} is reached (spent "
                 f"{ledger.spent():g}): nothing new is released. To go on, raise it in settings.toml"
             )
-        noised = mechanism.noise(bound_counts(counts.get(week, {}), study))
-        ledger.record(Draw(week, study.id, REDUCED, payload_of(noised), "drawn", settings.aggregator), study, now)
+        form, payload = draw(bound_counts(counts.get(week, {}), study), week)
+        ledger.record(Draw(week, study.id, form, payload, "drawn", settings.aggregator), study, now)
     return tuple(due)
+
+
+def _drawing(study: Study, email: str) -> Callable[[ExactCounts, IsoWeek], tuple[str, bytes]]:
+    """Return what makes a week's bounded counts into what is released of them: its form and its bytes."""
+    if study.trust == "two-coordinators":
+        from shared.sharing import share_counts  # its ciphers take a while to import
+
+        return lambda counts, week: (SHARES, share_counts(counts, study, week, email))
+    noise = randomizer_of(study).noise
+    return lambda counts, _week: (REDUCED, payload_of(noise(counts)))
 
 
 def affordable_weeks(ledger: Ledger, settings: Settings, study: Study) -> int:
@@ -335,15 +383,57 @@ def _publish(workspace: Workspace, ledger: Ledger, coordinator: str, now: dateti
     if published_device(workspace) not in {"", ledger.device}:
         raise DeviceElsewhere("another device of yours has begun to publish; this one steps aside")
     notes = _adopt_published(workspace, ledger, coordinator, now)
-    data = release_file(ledger.draws(), _studies_of(workspace, ledger, coordinator), now.date())
+    notes += _adopt_reports(workspace, ledger, coordinator, now)
+    draws, studies = ledger.draws(), _studies_of(workspace, ledger, coordinator)
+    data, reports = release_file(draws, studies, now.date()), share_files(draws, studies, now.date())
+    if data is not None or reports:
+        claim(workspace, ledger, coordinator)
     if data is not None:
-        folder = workspace.api_data(workspace.email)
-        permit(folder, pattern=RELEASE_FILE, reader=workspace.datasite(coordinator).name)
-        write_if_changed(folder / DEVICE_FILE, ledger.device.encode() + b"\n")
-        write_if_changed(folder / RELEASE_FILE, data)
+        write_if_changed(workspace.api_data(workspace.email) / RELEASE_FILE, data)
         if not ledger.fact(PUBLISHED):
             ledger.note(PUBLISHED, "yes")
+    _publish_reports(workspace, ledger, reports, studies)
     return notes
+
+
+def claim(workspace: Workspace, ledger: Ledger, coordinator: str) -> None:
+    """Mark this machine as the one that draws, and let the coordinator alone read what it releases."""
+    folder = workspace.api_data(workspace.email)
+    permit(folder, pattern=RELEASE_FILE, readers=[workspace.datasite(coordinator).name])
+    write_if_changed(folder / DEVICE_FILE, ledger.device.encode() + b"\n")
+
+
+def _publish_reports(
+    workspace: Workspace, ledger: Ledger, reports: Mapping[str, Draw], studies: Mapping[str, Study]
+) -> None:
+    """Make the folder of reports hold these, byte for byte, readable by the coordinators they are for."""
+    folder = workspace.shares(workspace.email)
+    if reports:
+        pairs = [(study.leader, study.helper) for study in (studies[draw.study] for draw in reports.values())]
+        emails = dict.fromkeys(each.email for pair in pairs for each in pair if each)
+        permit(folder, pattern=EVERYTHING, readers=[workspace.datasite(email).name for email in emails])
+    for name, draw in reports.items():
+        write_if_changed(folder / name, draw.payload)
+    for path in folder.glob(f"*{SHARE_SUFFIX}"):  # weeks that are no longer kept, and what is none of ours
+        if path.name not in reports:
+            path.unlink(missing_ok=True)
+    if reports and not ledger.fact(SHARED):
+        ledger.note(SHARED, "yes")
+
+
+def _adopt_reports(workspace: Workspace, ledger: Ledger, coordinator: str, now: datetime) -> list[str]:
+    """Record the reports in the datasite of weeks that the ledger does not have; return warnings.
+
+    Where all of them are gone, this ledger may be an older copy of the one that knew what was in them.
+
+    Raises: see _adopt_published.
+    """
+    reports = found_reports(workspace.shares(workspace.email))
+    if not reports and ledger.fact(SHARED):
+        ledger.block(latest_closed(now.date()))
+    found = _examine_reports(workspace, ledger, coordinator, now, reports)
+    _wait_for_studies(found, ledger, coordinator)
+    return _record_adopted(workspace, ledger, coordinator, now, found)
 
 
 def _studies_of(workspace: Workspace, ledger: Ledger, coordinator: str) -> dict[str, Study]:
@@ -380,6 +470,7 @@ def folders_written(workspace: Workspace) -> list[Path]:
         workspace.private(PARTICIPANT_APP),
         full_history_files(workspace)[0].parent,
         workspace.api_data(workspace.email),
+        workspace.shares(workspace.email),
     ]
 
 
@@ -389,10 +480,17 @@ def watched_files(workspace: Workspace, home: Path) -> list[str]:
     watched = [workspace.config, settings_file, ledger_path(workspace), workspace.my_datasite, workspace.apps]
     published = workspace.api_data(workspace.email)
     watched += [published / name for name in (RELEASE_FILE, DEVICE_FILE, "syftperm.yaml", "syft.pub.yaml")]
+    shares = workspace.shares(workspace.email)
+    watched += [
+        shares,
+        *(shares / name for name in ("syftperm.yaml", "syft.pub.yaml")),
+        *shares.glob(f"*{SHARE_SUFFIX}"),
+    ]
     watched += full_history_files(workspace)
     with contextlib.suppress(NetflixTrendError):
         settings = read_settings(settings_file)
         results = workspace.results(settings.aggregator)
         watched += [results / "study.json", results / "catalogue.csv", results / "studies"]
+        watched += [workspace.results(helper) / "study.json" for helper in helpers(workspace, settings.aggregator)]
         watched += export_files(settings.history, home)
     return [str(path) for path in watched]

@@ -13,6 +13,7 @@ from participant.app import (
     COORDINATOR,
     LIMITS,
     WITHDRAWN,
+    claim,
     ledger_path,
     may_be_published_elsewhere,
     published_device,
@@ -25,11 +26,11 @@ from participant.history import DateOrder
 from participant.ledger import Ledger, open_ledger
 from participant.settings import TEMPLATE, Settings, read_settings
 from shared.errors import NetflixTrendError, SettingsError, WorkspaceError
-from shared.files import PATIENCE, only_instance, write_if_changed
+from shared.files import PATIENCE, only_instance
 from shared.glance import STAMP
 from shared.install import mark_uninstalled, remove, write_run_script
 from shared.settings import read_toml, write_settings
-from shared.workspace import DEVICE_FILE, PARTICIPANT_APP, RELEASE_FILE, REPORT_FILE, Workspace, check_email, permit
+from shared.workspace import PARTICIPANT_APP, REPORT_FILE, Workspace, check_email
 
 _TAKEN_BACK: Final = (
     "withdrawn: nothing of yours is published any more. Final weeks keep what you added, and a copy someone made stays "
@@ -88,9 +89,7 @@ def install_participant(
         returns = published_device(workspace) == f"{ledger.device} {WITHDRAWN}"
         notes = take_stock(workspace, ledger, coordinator, now, over=True) if take_over else []
         if take_over or returns:
-            folder = workspace.api_data(workspace.email)
-            permit(folder, pattern=RELEASE_FILE, reader=workspace.datasite(coordinator).name)
-            write_if_changed(folder / DEVICE_FILE, ledger.device.encode() + b"\n")
+            claim(workspace, ledger, coordinator)
         ledger.note(COORDINATOR, coordinator)
         ledger.note(WITHDRAWN, "")
         ledger.set_clock(now)

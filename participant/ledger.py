@@ -18,6 +18,8 @@ from shared.week import IsoWeek
 VERSION: Final = 1
 REDUCED: Final = "netflix_reduced"
 """The form of a payload that is a release's noised counts as little-endian i2. Later forms get names of their own."""
+SHARES: Final = "shares"
+"""The form of a payload that is a report for two coordinators, byte for byte."""
 
 _CLOCK: Final = "clock"
 

@@ -13,7 +13,7 @@ from participant.bound import bound_counts
 from participant.ledger import read_ledger
 from participant.reduce import count_views
 from participant.settings import Settings
-from participant.terms import read_terms
+from participant.terms import check_offered_by_both, read_terms
 from shared.errors import LimitReached, NetflixTrendError
 from shared.promise import SUBJECT, odds, terms_in_words
 from shared.study import Study
@@ -129,6 +129,7 @@ def preview(workspace: Workspace, settings: Settings, now: datetime, home: Path)
         try:
             check_part(workspace, settings, ledger)
             settings.check_limits(study)
+            check_offered_by_both(workspace, study, settings.aggregator)
             if len(due) > within:
                 raise LimitReached(
                     f"only {within} of these weeks are within your limit max_epsilon_total = "

@@ -10,7 +10,7 @@ import numpy as np
 
 from participant.ledger import REDUCED, Draw
 from shared.errors import ReleaseError
-from shared.mechanism import NoisedCounts, mechanism_of
+from shared.mechanism import NoisedCounts, randomizer_of
 from shared.release import Release, decode_records, encode_releases, released_counts
 from shared.study import MOST_WEEKS, Study
 from shared.week import IsoWeek
@@ -80,6 +80,9 @@ def examine_published(
         if not is_over(week, today):
             continue
         study = studies.get(study_id)
+        if study and study.trust != "one-coordinator":  # such a study has no releases: it is none of ours
+            found.spoiled.append(week)
+            continue
         counts = _counts(record, study) if study else None
         if study is None or counts is None:
             if (week, study_id) not in drawn:
@@ -97,7 +100,7 @@ def _counts(record: np.void, study: Study) -> NoisedCounts | None:
         counts = released_counts(record, study.catalogue_rows)
     except ReleaseError:
         return None
-    return counts if mechanism_of(study).possible(counts) else None
+    return counts if randomizer_of(study).possible(counts) else None
 
 
 def _release(draw: Draw) -> Release:

@@ -24,6 +24,25 @@ def read_terms(workspace: Workspace, coordinator: str) -> tuple[Study, Catalogue
     return study, catalogue
 
 
+def check_offered_by_both(workspace: Workspace, study: Study, coordinator: str) -> None:
+    """Join no study of two coordinators before both publish it, the same bytes; nothing to check with one.
+
+    Raises: NotYet while the second one does not, StudyError if the first one is not its leader.
+    """
+    if not (study.leader and study.helper):
+        return
+    if study.leader.email != coordinator:
+        raise StudyError(f"study {study.id[:8]} is led by {study.leader.email}, not by {coordinator}")
+    offered = [
+        _arrived(workspace.results(each.email) / "study.json", studies.MAX_BYTES, each.email)
+        for each in (study.leader, study.helper)
+    ]
+    if len(set(offered)) > 1:
+        raise NotYet(
+            f"waiting for {study.helper.email}, the second coordinator, to publish the same study {study.id[:8]}"
+        )
+
+
 def published_studies(workspace: Workspace, coordinator: str) -> dict[str, Study]:
     """Return the studies in a coordinator's folder by id, the current one among them; what is none is passed over."""
     found = {}
@@ -35,6 +54,12 @@ def published_studies(workspace: Workspace, coordinator: str) -> dict[str, Study
             continue
         found[study.id] = study
     return found
+
+
+def helpers(workspace: Workspace, coordinator: str) -> list[str]:
+    """Return the second coordinators whom a coordinator's studies name."""
+    found = published_studies(workspace, coordinator).values()
+    return sorted({study.helper.email for study in found if study.helper})
 
 
 def _arrived(path: Path, limit: int, coordinator: str) -> bytes:

@@ -13,6 +13,7 @@ NetflixTrendError
 ├── ClockError        this machine's clock cannot be right
 ├── FilesError        the machine refuses to read or write a file
 ├── ReleaseError      bytes that are no release
+├── ReportError       bytes that are no report for two coordinators, or not for this one
 ├── DeviceElsewhere   another machine of this member draws the noise (exit 0)
 ├── NotYet            nothing is wrong: something has still to arrive (exit 0)
 │   └── StillArriving      SyftBox may be bringing it at this moment
@@ -129,6 +130,10 @@ class FilesError(NetflixTrendError):
 
 class ReleaseError(NetflixTrendError):
     """Bytes that are no release."""
+
+
+class ReportError(NetflixTrendError):
+    """Bytes that are no report for two coordinators, or none that this one can open."""
 
 
 class DeviceElsewhere(NetflixTrendError):

@@ -30,32 +30,27 @@ CLIPPING_PROBABILITY: Final = 1e-12
 MANY_SHOWS: Final = 100
 """More shows than anybody watches in one week; what honest noise gives is judged by it where the study has no cap."""
 HONEST_DEVIATIONS: Final = 5.0
+MAX_PARTICIPANTS: Final = 1_000_000  # of a week that is shared with two coordinators
+COORDINATORS: Final = 2  # who each noise a sum that they hold in halves
 _GRID: Final = 2**53  # below 1, floats p with 1/2 <= p < 1 are multiples of 2^-53: there 1 - p is exact
 
 
 class Mechanism(Protocol):
-    """How counts are noised, and what that means for their sum."""
+    """What the noise of a study means for the sum that its coordinator gets."""
 
     @property
     def words(self) -> str:
-        """What becomes of a cell, as the end of a sentence that begins with it."""
+        """What becomes of a participant's cell, as the end of a sentence that begins with it."""
 
     @property
     def epsilon(self) -> float:
         """The privacy loss per unit and week that OpenDP's map states for what is built: at most the study's."""
 
-    @property
-    def variance(self) -> float:
-        """The variance that one participant's noise adds to an estimate, whatever the counts are."""
-
-    def noise(self, counts: ExactCounts) -> NoisedCounts:
-        """Return a noised count for every cell, watched or not. Each call costs the study's epsilon once more."""
+    def variance_of(self, participants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Return the variance that the noise gives an estimate over so many participants, whatever the counts are."""
 
     def estimate(self, sums: npt.NDArray[np.int64], participants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Return unbiased estimates of the exact sums; `participants` are those who counted each cell."""
-
-    def possible(self, counts: npt.NDArray[np.int16]) -> bool:
-        """Tell whether the mechanism can have produced these cells."""
 
     def cumulants(
         self, angles: npt.NDArray[Any], exact: npt.NDArray[np.float64], participants: npt.NDArray[np.int64]
@@ -68,7 +63,21 @@ class Mechanism(Protocol):
 
     @property
     def influence(self) -> float:
-        """By how much one participant can move an estimate: from the least to the most that `possible` lets pass."""
+        """By how much one participant can move an estimate, at most, without being rejected; may be infinite."""
+
+
+class Randomizer(Mechanism, Protocol):
+    """How a participant noises the counts themselves, before anybody else sees them."""
+
+    @property
+    def variance(self) -> float:
+        """The variance that one participant's noise adds to an estimate, whatever the counts are."""
+
+    def noise(self, counts: ExactCounts) -> NoisedCounts:
+        """Return a noised count for every cell, watched or not. Each call costs the study's epsilon once more."""
+
+    def possible(self, counts: npt.NDArray[np.int16]) -> bool:
+        """Tell whether the mechanism can have produced these cells."""
 
     @property
     def agreement(self) -> float:
@@ -123,6 +132,11 @@ class RandomizedResponse:
         """See Mechanism."""
         q = self.flip_probability
         return q * (1 - q) / (1 - 2 * q) ** 2
+
+    def variance_of(self, participants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """See Mechanism: everyone's noise adds up."""
+        variance: npt.NDArray[np.float64] = participants * np.float64(self.variance)
+        return variance
 
     def noise(self, counts: ExactCounts) -> NoisedCounts:
         """See Mechanism. ValueError for a count other than 0 and 1."""
@@ -219,6 +233,11 @@ class DiscreteLaplace:
         a = math.exp(-1 / self.scale)
         return 2 * a / (1 - a) ** 2
 
+    def variance_of(self, participants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """See Mechanism: everyone's noise adds up."""
+        variance: npt.NDArray[np.float64] = participants * np.float64(self.variance)
+        return variance
+
     @property
     def reach(self) -> int:
         """The least k that a cell's noise X exceeds with a probability of at most 1e-12.
@@ -230,11 +249,7 @@ class DiscreteLaplace:
 
     def noise(self, counts: ExactCounts) -> NoisedCounts:
         """See Mechanism. Noise is clipped at its `reach`, which post-processes, once in 10^12 cells."""
-        measurement = self._measurement(len(counts))
-        stated = measurement.map(self.sensitivity)
-        if not stated <= self.study_epsilon:
-            raise AssertionError(f"OpenDP states {stated} for a study of epsilon {self.study_epsilon}")
-        noised = np.asarray(measurement([int(count) for count in counts]), dtype=np.int64)
+        noised = self._draw(counts)
         return NoisedCounts(np.clip(noised, -self.reach, self.max_count + self.reach).astype(np.int16))
 
     def estimate(self, sums: npt.NDArray[np.int64], participants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -273,11 +288,28 @@ class DiscreteLaplace:
         self, angles: npt.NDArray[Any], exact: npt.NDArray[np.float64], participants: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.complex128]:
         """See Mechanism: the exact sum, and `participants` draws of discrete Laplace noise."""
+        found: npt.NDArray[np.complex128] = 1j * angles * exact + participants * self.cumulant(angles)
+        return found
+
+    def cumulant(self, angles: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Return log E[e^(i angle X)] of one draw X of the noise; infinite where there is no such mean."""
         a = math.exp(-1 / self.scale)
         spread = 1 - 2 * a * np.cos(angles).real + a**2
-        each = np.where(spread > 0, 2 * math.log(1 - a) - np.log(np.where(spread > 0, spread, 1)), np.inf)
-        found: npt.NDArray[np.complex128] = 1j * angles * exact + participants * each
-        return found
+        return np.where(spread > 0, 2 * math.log(1 - a) - np.log(np.where(spread > 0, spread, 1)), np.inf)
+
+    def on_nothing(self, cells: int) -> npt.NDArray[np.int64]:
+        """Return the noise alone, to be added to a sum, which costs the study's epsilon.
+
+        Not clipped: to clip noise, and not what it was added to, would be no post-processing.
+        """
+        return self._draw(np.zeros(cells, dtype=np.int64))
+
+    def _draw(self, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        measurement = self._measurement(len(counts))
+        stated = measurement.map(self.sensitivity)
+        if not stated <= self.study_epsilon:
+            raise AssertionError(f"OpenDP states {stated} for a study of epsilon {self.study_epsilon}")
+        return np.asarray(measurement([int(count) for count in counts]), dtype=np.int64)
 
     def _measurement(self, cells: int) -> Any:
         dp = _opendp()
@@ -285,20 +317,105 @@ class DiscreteLaplace:
         return dp.m.make_laplace(domain, dp.l1_distance(T=int), self.scale)
 
 
+@dataclass(frozen=True)
+class NoisedSum:
+    """Discrete Laplace noise on the exact sum, drawn by each of two coordinators on its half of it.
+
+    The counts travel in two halves of which each alone is uniformly random (`shared.sharing`), so a coordinator has
+    nothing to noise but its half of the sum. Each adds the full noise for the study's unit and epsilon: the promise
+    holds as long as one of the two is honest, and for whoever knows the other's noise.
+    """
+
+    each: DiscreteLaplace
+    """The noise of one coordinator."""
+
+    @property
+    def words(self) -> str:
+        """See Mechanism."""
+        return "is split into two random halves, each encrypted to one of two coordinators"
+
+    @property
+    def epsilon(self) -> float:
+        """See Mechanism: what is lost where one coordinator's noise is known."""
+        return self.each.epsilon
+
+    def variance_of(self, participants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """See Mechanism: two draws, however many take part."""
+        return np.where(participants > 0, COORDINATORS * self.each.variance, 0.0)
+
+    def estimate(self, sums: npt.NDArray[np.int64], participants: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """See Mechanism: the sums themselves."""
+        del participants
+        return sums.astype(np.float64)
+
+    def cumulants(
+        self, angles: npt.NDArray[Any], exact: npt.NDArray[np.float64], participants: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.complex128]:
+        """See Mechanism: the exact sum, and two draws of discrete Laplace noise."""
+        drawn = np.where(np.asarray(participants) > 0, COORDINATORS, 0)
+        found: npt.NDArray[np.complex128] = 1j * angles * exact + drawn * self.each.cumulant(angles)
+        return found
+
+    @property
+    def influence(self) -> float:
+        """See Mechanism: without a proof of validity a half can be anything."""
+        return math.inf
+
+    def draw(self, cells: int) -> npt.NDArray[np.uint32]:
+        """Return one coordinator's noise modulo 2^32, for each cell. Each call on the same sum costs epsilon again."""
+        return self.each.on_nothing(cells).astype(np.uint32)
+
+    @property
+    def bound(self) -> int:
+        """What the noise of both together exceeds in a cell with a probability below 1e-12, in absolute value."""
+        return COORDINATORS * self.each.reach
+
+    def fits(self, participants: int) -> bool:
+        """Tell whether the noised sum over so many participants stays what it is modulo 2^32, as a signed number."""
+        return participants * self.each.max_count + self.bound < 2**31
+
+    def plausible(self, sums: npt.NDArray[np.int64], participants: int) -> bool:
+        """Tell whether honest participants can have given these noised sums."""
+        return bool(sums.min() >= -self.bound and sums.max() <= participants * self.each.max_count + self.bound)
+
+
 def mechanism_of(study: Study) -> Mechanism:
-    """Return the mechanism that a study names, with the parameters that its unit and caps ask for."""
-    shows = study.max_shows_per_week or MANY_SHOWS
+    """Return what a study's noise means for sums, with the parameters that its unit and caps ask for."""
+    return noised_sum_of(study) if study.trust == "two-coordinators" else randomizer_of(study)
+
+
+def randomizer_of(study: Study) -> Randomizer:
+    """Return how a participant noises the counts under a study.
+
+    Raises: StudyError for one with two coordinators: there the sum is noised.
+    """
+    if study.trust != "one-coordinator":
+        raise StudyError(f"study {study.id[:8]} has two coordinators: participants share, and add no noise")
     if study.mechanism == "randomized-response":
-        return RandomizedResponse(study.epsilon, study.sensitivity, shows)
+        return RandomizedResponse(study.epsilon, study.sensitivity, study.max_shows_per_week or MANY_SHOWS)
+    return _laplace_of(study)
+
+
+def noised_sum_of(study: Study) -> NoisedSum:
+    """Return how two coordinators noise the sum under a study."""
+    return NoisedSum(_laplace_of(study))
+
+
+def _laplace_of(study: Study) -> DiscreteLaplace:
+    shows = study.max_shows_per_week or MANY_SHOWS
     return DiscreteLaplace(study.epsilon, study.sensitivity, study.max_views_per_show, shows)
 
 
 def check_laplace_fits(study: Study) -> None:
-    """Refuse a study whose Laplace draws could leave a release's cells with probability above 1e-12.
+    """Refuse a study whose Laplace draws could leave a release's cells, or a sum's, with probability above 1e-12.
 
     Raises: StudyError.
     """
-    laplace = DiscreteLaplace(study.epsilon, study.sensitivity, study.max_views_per_show)
+    if study.trust == "two-coordinators":
+        if not noised_sum_of(study).fits(MAX_PARTICIPANTS):
+            raise StudyError(f"the noise on the sum of {MAX_PARTICIPANTS:,} participants could leave 32 bits")
+        return
+    laplace = _laplace_of(study)
     if study.max_views_per_show + laplace.reach > LARGEST:
         raise StudyError(
             f"a Laplace scale of {laplace.scale:g} leaves a release's cells with a probability above "

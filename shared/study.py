@@ -166,7 +166,9 @@ class Study:
 
     @property
     def release_bytes(self) -> int:
-        """The size of a full release file, header included."""
+        """The size of the largest file that a participant publishes, header included: all weeks, or a shared one."""
+        if self.trust == "two-coordinators":
+            return 256 + 4 * self.catalogue_rows
         return 256 + self.weeks * (4 + 64 + 2 * self.catalogue_rows)
 
     @cached_property

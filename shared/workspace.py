@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,9 @@ PARTICIPANT_APP: Final = "netflix_trend_participant"
 AGGREGATOR_APP: Final = "netflix_trend_aggregator"
 RELEASE_FILE: Final = "netflix_reduced.npy"
 DEVICE_FILE: Final = "device"
+SHARES: Final = "shares"
+SHARE_SUFFIX: Final = ".bin"
+"""A report for two coordinators is `shares/<week>.bin`, beside the release file."""
 REPORT_FILE: Final = "report.html"
 EVERYTHING: Final = "**"
 """The pattern of all files in a folder and below it."""
@@ -58,6 +61,14 @@ class Workspace:
     def api_data(self, email: str) -> Path:
         """Return the folder where a member's participant app publishes."""
         return self.datasite(email) / "api_data" / PARTICIPANT_APP
+
+    def shares(self, email: str) -> Path:
+        """Return the folder of a member's reports for two coordinators."""
+        return self.api_data(email) / SHARES
+
+    def exchange(self, coordinator: str) -> Path:
+        """Return the folder in which one of two coordinators writes to the other."""
+        return self.datasite(coordinator) / "api_data" / AGGREGATOR_APP
 
     def results(self, coordinator: str) -> Path:
         """Return the public folder of a coordinator: study, catalogue, results."""
@@ -150,14 +161,14 @@ def check_email(text: str) -> str:
     return text.lower()
 
 
-def permit(folder: Path, *, pattern: str, reader: str) -> None:
-    """Let `reader` (an e-mail as its datasite is spelled, or `*`) read what matches `pattern` in `folder`.
+def permit(folder: Path, *, pattern: str, readers: Sequence[str]) -> None:
+    """Let `readers` (e-mails as their datasites are spelled, or `*`) read what matches `pattern` in `folder`.
 
     Nobody else may read anything there. Written in both formats, saying the same: the Python clients compare e-mails
     as they are spelled, the Go client in lower case. To be written before what they protect.
     """
-    rules = [{"path": pattern, "user": reader, "permissions": ["read"]}]
-    access: dict[str, list[str]] = {"admin": [], "write": [], "read": [reader.lower()]}
+    rules = [{"path": pattern, "user": reader, "permissions": ["read"]} for reader in readers]
+    access: dict[str, list[str]] = {"admin": [], "write": [], "read": [reader.lower() for reader in readers]}
     go_rules = [{"pattern": pattern, "access": access}]
     if pattern != EVERYTHING:
         go_rules.append({"pattern": EVERYTHING, "access": {"admin": [], "write": [], "read": []}})

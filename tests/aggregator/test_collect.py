@@ -12,7 +12,7 @@ import pytest
 from aggregator.collect import Participant, Reason, Rules, Seen, Verdict, find_releases, look, newest_week
 from aggregator.combine import Totals
 from shared.errors import FilesError
-from shared.mechanism import ExactCounts, NoisedCounts, mechanism_of
+from shared.mechanism import ExactCounts, NoisedCounts, randomizer_of
 from shared.release import NO_ROW, Release, encode_releases, record_dtype
 from shared.study import Study
 from shared.week import IsoWeek
@@ -39,7 +39,7 @@ def release(week: int = 202447, *counts: int, study: Study = STUDY) -> bytes:
 def noised(study: Study, watched: int = 0) -> bytes:
     exact = np.zeros(study.catalogue_rows, dtype=np.int64)
     exact[:watched] = 1
-    return encode_releases([Release(WEEK, study.id, mechanism_of(study).noise(ExactCounts(exact)))])
+    return encode_releases([Release(WEEK, study.id, randomizer_of(study).noise(ExactCounts(exact)))])
 
 
 def place(datasites: Path, name: str) -> Path:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from aggregator.combine import Total, Totals, estimate, merge
-from shared.mechanism import mechanism_of
+from shared.mechanism import randomizer_of
 from shared.study import Study
 from shared.week import IsoWeek
 
@@ -52,7 +52,7 @@ def test_studies_add_up_and_a_show_that_one_did_not_have_counts_fewer_participan
     merge(totals, release(NEW, 0, 0, 1))
     found = estimate(WEEK, totals[WEEK], STUDIES, 3)
     assert found.counted.tolist() == [3, 3, 2]
-    variances = [mechanism_of(study).variance for study in (OLD, NEW)]
+    variances = [randomizer_of(study).variance for study in (OLD, NEW)]
     assert found.deviation**2 == pytest.approx([variances[0] + 2 * variances[1]] * 2 + [2 * variances[1]])
     assert found.share[2] == pytest.approx(found.estimate[2] / 2)
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from aggregator.combine import Estimates, Total, estimate
 from aggregator.noise import NoisedSums
-from shared.mechanism import DiscreteLaplace, ExactCounts, Mechanism, RandomizedResponse, mechanism_of
+from shared.mechanism import DiscreteLaplace, ExactCounts, RandomizedResponse, Randomizer, randomizer_of
 from shared.study import MechanismName, Study
 from shared.week import IsoWeek
 
@@ -27,7 +27,7 @@ def all_sums(participants: int, terms: Study) -> np.ndarray:
     """Return every sum that happens at all, with any true count."""
     if terms.mechanism == "randomized-response":
         return np.arange(participants + 1)
-    reach = math.ceil(12 * math.sqrt(participants * mechanism_of(terms).variance)) + 20
+    reach = math.ceil(12 * math.sqrt(participants * randomizer_of(terms).variance)) + 20
     return np.arange(-reach, participants + reach + 1)
 
 
@@ -62,7 +62,7 @@ def test_the_sum_of_laplace_draws_is_a_difference_of_negative_binomials() -> Non
 
 
 @pytest.mark.parametrize("mechanism", [RandomizedResponse(1.0, 1), DiscreteLaplace(1.0, 1, 1)])
-def test_what_opendp_draws_has_this_distribution(mechanism: Mechanism) -> None:
+def test_what_opendp_draws_has_this_distribution(mechanism: Randomizer) -> None:
     exact = ExactCounts(np.ones(20_000, dtype=np.int64))
     sums = np.sum([mechanism.noise(exact).astype(np.int64) for _ in range(6)], axis=0)
     values = np.arange(-10, 20)

@@ -11,7 +11,7 @@ from aggregator.cli import call
 from aggregator.plan import NAMED, advise, expected_counts, named_first, people_needed, prospect, prospects, studies
 from benchmarks.sums import noised_sums
 from shared.errors import StudyError
-from shared.mechanism import ExactCounts, mechanism_of
+from shared.mechanism import ExactCounts, randomizer_of
 from shared.study import MechanismName, Study
 
 
@@ -32,9 +32,9 @@ def test_the_true_top_show_is_named_and_lies_in_the_interval_as_often_as_foretol
 ) -> None:
     study, weeks, luck = terms(epsilon, mechanism), 1500, np.random.default_rng()
     counts = np.rint(expected_counts(people, study)).astype(np.int64)
-    exact = named_first(counts.astype(float), math.sqrt(people * mechanism_of(study).variance))
+    exact = named_first(counts.astype(float), math.sqrt(people * randomizer_of(study).variance))
     sums = noised_sums(luck, study, np.tile(counts, (weeks, 1)), np.asarray(people))
-    estimates = mechanism_of(study).estimate(sums, np.full(sums.shape, people)) + luck.uniform(0, 1e-6, sums.shape)
+    estimates = randomizer_of(study).estimate(sums, np.full(sums.shape, people)) + luck.uniform(0, 1e-6, sums.shape)
     foretold = prospect(people, study)
     # The normal curve is off by up to 0.06; six deviations of chance are 0.078, exceeded once in 5e8 runs.
     assert (estimates.argmax(axis=1) == 0).mean() == pytest.approx(exact, abs=0.06 + 0.078)
@@ -54,7 +54,7 @@ def test_that_check_notices_a_forecast_for_twice_the_epsilon() -> None:
 
 def test_opendp_s_own_noise_has_the_spread_that_the_forecast_takes() -> None:
     study = terms(2.0)
-    mechanism = mechanism_of(study)
+    mechanism = randomizer_of(study)
     draws = np.sum([mechanism.noise(ExactCounts(np.zeros(2000, dtype=np.int64))) for _ in range(40)], axis=0)
     errors = mechanism.estimate(draws, np.full(2000, 40))
     half_width = prospect(40, study).half_width

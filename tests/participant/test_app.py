@@ -29,7 +29,7 @@ from shared.errors import (
     StudyError,
     WorkspaceError,
 )
-from shared.files import only_instance
+from shared.files import only_instance, write_atomically
 from shared.settings import write_settings
 from shared.study import Coordinator, parse_study
 from shared.workspace import PARTICIPANT_APP, RELEASE_FILE, Workspace, load_workspace
@@ -163,7 +163,11 @@ def test_two_coordinators_are_joined_by_no_one_who_has_not_compared_their_finger
     with pytest.raises(LimitReached, match="another one is there now"):
         neighbourhood.run(ANN)
     write_settings(settings, "", {"fingerprint": study.fingerprint.upper()})
-    with pytest.raises(LimitReached, match="cannot do yet"):
+    with pytest.raises(NotYet, match=r"waiting for study.json of helper@example.org"):
+        neighbourhood.run(ANN)
+    theirs = ann.results("helper@example.org") / "study.json"
+    write_atomically(theirs, dataclasses.replace(study, min_participants=6).to_json())
+    with pytest.raises(NotYet, match="the second coordinator, to publish the same study"):
         neighbourhood.run(ANN)
     assert not release(ann).exists()
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from participant.bound import bound_counts
-from shared.mechanism import DiscreteLaplace, RandomizedResponse, mechanism_of
+from shared.mechanism import DiscreteLaplace, RandomizedResponse, randomizer_of
 from shared.study import Study
 
 ROWS = 3
@@ -60,7 +60,7 @@ def log_probabilities(study: Study, count: int) -> list[float]:
     Of a Laplace cell, whose values are without end, those beyond three are taken together on either side: there the
     ratio between two counts does not change any more.
     """
-    mechanism = mechanism_of(study)
+    mechanism = randomizer_of(study)
     if isinstance(mechanism, RandomizedResponse):
         q = mechanism.flip_probability
         return [math.log(1 - q if value == count else q) for value in (0, 1)]
@@ -90,7 +90,7 @@ def largest_log_ratio(study: Study) -> float:
 @pytest.mark.parametrize("study", STUDIES)
 def test_the_largest_log_ratio_over_neighbours_is_epsilon(study: Study) -> None:
     assert largest_log_ratio(study) == pytest.approx(study.epsilon, abs=1e-9)
-    assert mechanism_of(study).epsilon <= study.epsilon
+    assert randomizer_of(study).epsilon <= study.epsilon
 
 
 @pytest.mark.parametrize("study", STUDIES[:7])

@@ -13,7 +13,7 @@ import pytest
 from participant import app
 from participant.bound import bound_counts
 from participant.ledger import Draw, Ledger
-from shared.mechanism import ExactCounts, NoisedCounts, mechanism_of
+from shared.mechanism import ExactCounts, NoisedCounts, randomizer_of
 from shared.study import Study
 from shared.week import IsoWeek, latest_closed
 
@@ -23,17 +23,19 @@ Variant = Callable[[pytest.MonkeyPatch], None]
 
 def noise_on_watched_cells_only(patch: pytest.MonkeyPatch) -> None:
     def noise(study: Study) -> Noise:
-        return lambda counts: NoisedCounts(np.where(counts == 0, 0, mechanism_of(study).noise(counts)).astype(np.int16))
+        return lambda counts: NoisedCounts(
+            np.where(counts == 0, 0, randomizer_of(study).noise(counts)).astype(np.int16)
+        )
 
     _with_noise(patch, noise)
 
 
 def half_the_noise(patch: pytest.MonkeyPatch) -> None:
-    _with_noise(patch, lambda study: mechanism_of(dataclasses.replace(study, epsilon=2 * study.epsilon)).noise)
+    _with_noise(patch, lambda study: randomizer_of(dataclasses.replace(study, epsilon=2 * study.epsilon)).noise)
 
 
 def twice_the_noise(patch: pytest.MonkeyPatch) -> None:
-    _with_noise(patch, lambda study: mechanism_of(dataclasses.replace(study, epsilon=study.epsilon / 2)).noise)
+    _with_noise(patch, lambda study: randomizer_of(dataclasses.replace(study, epsilon=study.epsilon / 2)).noise)
 
 
 def a_cap_taken_from_the_data(patch: pytest.MonkeyPatch) -> None:
@@ -58,7 +60,7 @@ def one_flip_mask_for_two_weeks(patch: pytest.MonkeyPatch) -> None:
 
         def draw(counts: ExactCounts) -> NoisedCounts:
             if not masks:
-                masks.extend(2 * [mechanism_of(study).noise(ExactCounts(np.zeros_like(counts)))])
+                masks.extend(2 * [randomizer_of(study).noise(ExactCounts(np.zeros_like(counts)))])
             return NoisedCounts((counts ^ masks.pop()).astype(np.int16))
 
         return draw
@@ -71,7 +73,7 @@ def one_flip_mask_again_after_three_weeks(patch: pytest.MonkeyPatch) -> None:
         masks: list[Any] = []
 
         def draw(counts: ExactCounts) -> NoisedCounts:
-            fresh = mechanism_of(study).noise(ExactCounts(np.zeros_like(counts)))
+            fresh = randomizer_of(study).noise(ExactCounts(np.zeros_like(counts)))
             masks.append(masks[-3] if len(masks) % 6 in {3, 4, 5} else fresh)
             return NoisedCounts((counts ^ masks[-1]).astype(np.int16))
 
@@ -83,7 +85,7 @@ def one_flip_mask_again_after_three_weeks(patch: pytest.MonkeyPatch) -> None:
 def one_flip_for_two_rows(patch: pytest.MonkeyPatch) -> None:
     def noise(study: Study) -> Noise:
         def draw(counts: ExactCounts) -> NoisedCounts:
-            mask = mechanism_of(study).noise(ExactCounts(np.zeros_like(counts)))
+            mask = randomizer_of(study).noise(ExactCounts(np.zeros_like(counts)))
             mask[1::2] = mask[: len(mask) // 2 * 2 : 2]
             return NoisedCounts((counts ^ mask).astype(np.int16))
 
@@ -95,7 +97,7 @@ def one_flip_for_two_rows(patch: pytest.MonkeyPatch) -> None:
 def no_noise_beyond_the_fiftieth_row(patch: pytest.MonkeyPatch) -> None:
     def noise(study: Study) -> Noise:
         def draw(counts: ExactCounts) -> NoisedCounts:
-            noised = mechanism_of(study).noise(counts)
+            noised = randomizer_of(study).noise(counts)
             noised[50:] = counts[50:]
             return noised
 
@@ -115,7 +117,7 @@ def shows_dropped_to_fit_under_unit_show(patch: pytest.MonkeyPatch) -> None:
 def a_seed(patch: pytest.MonkeyPatch) -> None:
     def noise(study: Study) -> Noise:
         generator = np.random.default_rng(1)
-        q = mechanism_of(study).flip_probability  # type: ignore[attr-defined]
+        q = randomizer_of(study).flip_probability  # type: ignore[attr-defined]
         return lambda counts: NoisedCounts((counts ^ (generator.random(len(counts)) < q)).astype(np.int16))
 
     _with_noise(patch, noise)
@@ -126,7 +128,7 @@ def _with_noise(patch: pytest.MonkeyPatch, noise_of: Callable[[Study], Noise]) -
         def __init__(self, study: Study) -> None:
             self.noise = noise_of(study)
 
-    patch.setattr(app, "mechanism_of", Wrong)
+    patch.setattr(app, "randomizer_of", Wrong)
 
 
 def _redrawing(patch: pytest.MonkeyPatch, kept: Callable[[Ledger, Study], set[IsoWeek]]) -> None:

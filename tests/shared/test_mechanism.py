@@ -10,9 +10,9 @@ from shared.mechanism import (
     CLIPPING_PROBABILITY,
     DiscreteLaplace,
     ExactCounts,
-    Mechanism,
     RandomizedResponse,
-    mechanism_of,
+    Randomizer,
+    randomizer_of,
 )
 from shared.study import Study
 
@@ -120,7 +120,7 @@ def test_laplace_cells_beyond_the_reach_are_not_possible_and_never_drawn() -> No
 @pytest.mark.parametrize(
     "mechanism", [RandomizedResponse(2.0, 1), RandomizedResponse(2.0, 5), DiscreteLaplace(2.0, 1, 3)]
 )
-def test_one_participant_moves_an_estimate_by_the_stated_influence_and_no_more(mechanism: Mechanism) -> None:
+def test_one_participant_moves_an_estimate_by_the_stated_influence_and_no_more(mechanism: Randomizer) -> None:
     cells = np.arange(-300, 300, dtype=np.int16)
     possible = [cell for cell in cells if mechanism.possible(np.array([cell], dtype=np.int16))]
     others = 50
@@ -129,7 +129,7 @@ def test_one_participant_moves_an_estimate_by_the_stated_influence_and_no_more(m
 
 
 @pytest.mark.parametrize("mechanism", [RandomizedResponse(2.0, 1), DiscreteLaplace(1.0, 2, 2)])
-def test_the_mass_of_honest_noise_and_how_often_cells_agree_are_the_closed_forms(mechanism: Mechanism) -> None:
+def test_the_mass_of_honest_noise_and_how_often_cells_agree_are_the_closed_forms(mechanism: Randomizer) -> None:
     cells = 200_000
     drawn = mechanism.noise(ExactCounts(np.zeros(cells, dtype=np.int64)))
     least, most = mechanism.honest_mass(cells)
@@ -145,8 +145,8 @@ def test_the_mass_of_honest_noise_and_how_often_cells_agree_are_the_closed_forms
 def test_an_honest_mass_allows_as_many_shows_as_the_study_caps_or_a_hundred() -> None:
     plain = Study(catalogue_rows=6_500, catalogue_sha256="0" * 64)
     capped = Study(catalogue_rows=6_500, catalogue_sha256="0" * 64, unit="week", max_shows_per_week=3, epsilon=6.0)
-    low, high = mechanism_of(plain).honest_mass(6_500)
-    capped_low, capped_high = mechanism_of(capped).honest_mass(6_500)
+    low, high = randomizer_of(plain).honest_mass(6_500)
+    capped_low, capped_high = randomizer_of(capped).honest_mass(6_500)
     one = 1 - 2 * RandomizedResponse(2.0, 1).flip_probability
     assert capped_low == pytest.approx(low)
     assert high - capped_high == pytest.approx(97 * one)

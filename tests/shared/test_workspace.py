@@ -89,7 +89,7 @@ def test_what_could_lead_elsewhere_is_no_address(text: str) -> None:
 
 
 def test_both_permission_files_say_the_same(tmp_path: Path) -> None:
-    permit(tmp_path, pattern="netflix_reduced.npy", reader="Bob@example.org")
+    permit(tmp_path, pattern="netflix_reduced.npy", readers=["Bob@example.org"])
     assert json.loads((tmp_path / "syftperm.yaml").read_text()) == [
         {"path": "netflix_reduced.npy", "user": "Bob@example.org", "permissions": ["read"]}
     ]
@@ -101,7 +101,7 @@ def test_both_permission_files_say_the_same(tmp_path: Path) -> None:
             {"pattern": "**", "access": {"admin": [], "write": [], "read": []}},
         ],
     }
-    permit(tmp_path, pattern="**", reader="*")
+    permit(tmp_path, pattern="**", readers=["*"])
     assert json.loads((tmp_path / "syftperm.yaml").read_text()) == [
         {"path": "**", "user": "*", "permissions": ["read"]}
     ]

@@ -1,0 +1,187 @@
+"""A coordinator's private record of weeks measured together with another: each is collected once, whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from aggregator.combine import Total
+from shared.database import open_database
+from shared.errors import LedgerError
+from shared.sharing import Half
+from shared.week import IsoWeek
+
+VERSION: Final = 1
+
+_TABLES: Final = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE batches (
+    week INTEGER PRIMARY KEY,
+    study TEXT NOT NULL,
+    message BLOB NOT NULL,
+    sums BLOB NOT NULL,
+    unopened INTEGER NOT NULL
+) STRICT;
+CREATE TABLE reports (
+    week INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    study TEXT NOT NULL,
+    email TEXT NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (week, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE answers (week INTEGER PRIMARY KEY, message BLOB NOT NULL, reports INTEGER NOT NULL) STRICT;
+CREATE TABLE results (
+    week INTEGER PRIMARY KEY,
+    study TEXT NOT NULL,
+    participants INTEGER NOT NULL,
+    sums BLOB NOT NULL,
+    plausible INTEGER NOT NULL
+) STRICT;
+"""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the leader asked the helper for, and what it needs when the answer comes."""
+
+    study: str
+    message: bytes
+    """The file, signed: published byte for byte until the week is done."""
+    sums: Half
+    """The leader's exact half of the sum over all reports of the batch."""
+    unopened: int
+    """How many files of that week could not be opened."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A week that both coordinators have measured."""
+
+    study: str
+    total: Total
+    """The noised sum, and over how many reports it is."""
+    plausible: bool
+    """Whether every cell is what honest participants can have given; if not, the week is withheld."""
+
+
+class PairRecord:
+    """The open record. Whatever a method records is durable when it returns.
+
+    Raises: LedgerError from every method, if the file cannot be read or written.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    def first_week(self, proposed: IsoWeek) -> IsoWeek:
+        """Return the first week that is collected by this record: as proposed at the first call.
+
+        A coordinator that lost its record may have collected any week before.
+        """
+        self._execute("INSERT OR IGNORE INTO facts VALUES ('first_week', ?)", str(proposed))
+        ((text,),) = self._execute("SELECT value FROM facts WHERE name = 'first_week'")
+        return IsoWeek.parse(text)
+
+    def batch(self, week: IsoWeek) -> Batch | None:
+        """Return the leader's batch of a week."""
+        rows = self._execute("SELECT study, message, sums, unopened FROM batches WHERE week = ?", week.key)
+        return Batch(rows[0][0], rows[0][1], np.frombuffer(rows[0][2], dtype="<u4"), rows[0][3]) if rows else None
+
+    def batched(self) -> list[IsoWeek]:
+        """Return the weeks that the leader has asked for."""
+        return [IsoWeek.from_key(week) for (week,) in self._execute("SELECT week FROM batches ORDER BY week")]
+
+    def begin(
+        self, week: IsoWeek, kept: Iterable[tuple[bytes, str, str, bytes]], conclude: Callable[[], Batch | None]
+    ) -> Batch | None:
+        """Record a batch together with its reports (id, study, e-mail, bytes): members may vanish before the answer.
+
+        `conclude` is called when all of `kept` were taken; where it returns None nothing is recorded. Returns the same.
+        """
+        with self._failures(), self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            rows = ((week.key, *each) for each in kept)
+            self._connection.executemany("INSERT INTO reports VALUES (?, ?, ?, ?, ?)", rows)
+            batch = conclude()
+            if batch is None:
+                self._connection.rollback()
+                return None
+            self._connection.execute("DELETE FROM reports WHERE week = ? AND study != ?", (week.key, batch.study))
+            self._connection.execute(
+                "INSERT INTO batches VALUES (?, ?, ?, ?, ?)",
+                (week.key, batch.study, batch.message, batch.sums.astype("<u4").tobytes(), batch.unopened),
+            )
+            return batch
+
+    def report(self, week: IsoWeek, report_id: bytes) -> tuple[str, bytes]:
+        """Return e-mail and bytes of a report of a batch."""
+        ((email, data),) = self._execute(
+            "SELECT email, data FROM reports WHERE week = ? AND id = ?", week.key, report_id
+        )
+        return email, data
+
+    def answer(self, week: IsoWeek) -> bytes | None:
+        """Return the helper's one answer for a week, the file."""
+        rows = self._execute("SELECT message FROM answers WHERE week = ?", week.key)
+        return rows[0][0] if rows else None
+
+    def answered(self) -> dict[IsoWeek, int]:
+        """Return the weeks that the helper has answered, with the number of reports."""
+        rows = self._execute("SELECT week, reports FROM answers ORDER BY week")
+        return {IsoWeek.from_key(week): reports for week, reports in rows}
+
+    def keep_answer(self, week: IsoWeek, message: bytes, reports: int) -> None:
+        """Record the helper's answer, before anything of it is published."""
+        self._execute("INSERT INTO answers VALUES (?, ?, ?)", week.key, message, reports)
+
+    def results(self) -> dict[IsoWeek, Result]:
+        """Return what was measured of each week."""
+        rows = self._execute("SELECT week, study, participants, sums, plausible FROM results")
+        return {
+            IsoWeek.from_key(week): Result(
+                study, Total(people, np.frombuffer(sums, dtype="<i8").copy()), bool(plausible)
+            )
+            for week, study, people, sums, plausible in rows
+        }
+
+    def finish(self, week: IsoWeek, result: Result) -> None:
+        """Record what was measured of a week, and forget its reports."""
+        sums = result.total.sums.astype("<i8").tobytes()
+        with self._failures(), self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(
+                "INSERT INTO results VALUES (?, ?, ?, ?, ?)",
+                (week.key, result.study, result.total.participants, sums, result.plausible),
+            )
+            self._connection.execute("DELETE FROM reports WHERE week = ?", (week.key,))
+
+    def _execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._failures():
+            return self._connection.execute(statement, values).fetchall()
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise LedgerError(
+                f"cannot use {self._path}: {error}; free space or mend the permissions. Do not delete it"
+            ) from None
+
+
+@contextlib.contextmanager
+def open_record(path: Path) -> Iterator[PairRecord]:
+    """Open the record, making it at the first time.
+
+    Raises: LedgerError if it cannot be read or written, or was made by a newer version.
+    """
+    with contextlib.closing(open_database(path, _TABLES, VERSION)) as connection:
+        yield PairRecord(connection, path)

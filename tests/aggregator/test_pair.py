@@ -1,0 +1,267 @@
+"""Two coordinators measure a week together: exactly, once, and noticing whatever was altered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from aggregator import pair as steps
+from aggregator.messages import Kind, read_message
+from aggregator.pair import RECORD, answer_name, batch_name
+from aggregator.pair_record import open_record
+from shared import mechanism
+from shared.errors import ReportError
+from shared.keys import Keys
+from shared.mechanism import ExactCounts
+from shared.sharing import open_half, parse_report, share_counts
+from shared.study import Study
+from shared.week import IsoWeek
+from shared.workspace import AGGREGATOR_APP, Workspace
+from tests.aggregator.pairs import COLLECTED, HELPER, LEADER, WEEK, Pair, make_pair
+from tests.conftest import Neighbourhood
+
+ANN, BOB, CAT = "ann@example.org", "bob@example.org", "cat@example.org"
+CHANCE = 1e-9
+"""How often a statistical test here fails although all is right."""
+
+
+@pytest.fixture
+def pair(neighbourhood: Neighbourhood) -> Pair:
+    return make_pair(neighbourhood)
+
+
+@pytest.fixture
+def three(pair: Pair) -> Pair:
+    """Three members, who watched Dark three times, The Blacklist twice and Élite once."""
+    pair.join(ANN, ["Dark", "The Blacklist", "Élite"])
+    pair.join(BOB, ["Dark", "The Blacklist"])
+    pair.join(CAT, ["Dark"])
+    return pair
+
+
+@pytest.fixture
+def without_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(_self: mechanism.NoisedSum, cells: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        return np.zeros(cells, dtype=np.uint32)
+
+    monkeypatch.setattr(mechanism.NoisedSum, "draw", nothing)
+
+
+def measure(pair: Pair) -> dict[str, Any]:
+    """Run leader, helper, leader; return what was published of WEEK."""
+    for box in (pair.leader, pair.helper, pair.leader):
+        pair.run(box)
+    return published(pair)
+
+
+def published(pair: Pair) -> dict[str, Any]:
+    path = pair.leader.results(LEADER) / "weeks" / f"{WEEK}.json"
+    document: dict[str, Any] = json.loads(path.read_bytes())
+    return document
+
+
+def sums(box: Workspace) -> list[int]:
+    with open_record(box.private(AGGREGATOR_APP) / RECORD) as record:
+        return [int(each) for each in record.results()[WEEK].total.sums]
+
+
+@pytest.mark.usefixtures("without_noise")
+def test_the_two_sums_add_up_exactly_before_noise(three: Pair) -> None:
+    found = measure(three)
+    assert sums(three.leader) == [3, 2, 0, 0, 0, 1]
+    assert (found["participants"], found["final"], found["withheld"], found["show"]) == (3, True, False, "Dark")
+
+
+def test_a_week_is_withheld_with_the_reason_until_both_have_measured_it(three: Pair) -> None:
+    three.run(three.leader, COLLECTED.replace(day=9))
+    assert published(three)["reason"] == "its counts are collected from 2024-12-09 on" or published(three)["withheld"]
+    three.run(three.leader)
+    assert published(three)["reason"] == f"{HELPER}, the second coordinator, has not answered yet"
+    three.run(three.helper)
+    three.run(three.leader)
+    assert not published(three)["withheld"]
+    assert published(three)["final"]
+
+
+def test_a_member_shares_and_adds_no_record_to_the_release_file(three: Pair) -> None:
+    assert not (three.leader.api_data(ANN) / "netflix_reduced.npy").exists()
+    assert three.report(ANN).stat().st_size == three.report(CAT).stat().st_size
+    for name in ("syftperm.yaml", "syft.pub.yaml"):
+        said = (three.leader.shares(ANN) / name).read_text()
+        assert LEADER in said
+        assert HELPER in said
+        assert '*"' not in said.replace("**", "")
+
+
+def test_a_report_is_made_once_and_published_again_byte_for_byte(three: Pair) -> None:
+    before = three.report(ANN).read_bytes()
+    three.report(ANN).write_bytes(before[:-1] + b"?")
+    three.neighbourhood.run(ANN)
+    assert three.report(ANN).read_bytes() == before
+    three.report(ANN).unlink()
+    three.neighbourhood.run(ANN)
+    assert three.report(ANN).read_bytes() == before
+
+
+@pytest.mark.usefixtures("without_noise")
+def test_who_vanishes_before_the_helper_looks_is_taken_out_of_the_leaders_half(three: Pair) -> None:
+    three.run(three.leader)
+    three.report(ANN).unlink()
+    three.run(three.helper)
+    three.report(BOB).unlink()
+    three.run(three.leader)
+    assert sums(three.leader) == [2, 1, 0, 0, 0, 0]
+    assert published(three)["participants"] == 2
+
+
+def test_below_the_minimum_the_helper_refuses_and_spends_nothing(three: Pair) -> None:
+    three.run(three.leader)
+    kept = three.report(ANN).read_bytes()
+    three.report(ANN).unlink()
+    three.report(BOB).unlink()
+    assert "1 of 3 reports are here, at least 2 are needed" in three.run(three.helper)
+    assert not answer(three).exists()
+    three.report(ANN).write_bytes(kept)
+    assert "answered with 2 reports" in three.run(three.helper)
+
+
+def answer(pair: Pair) -> Path:
+    return pair.leader.exchange(HELPER) / answer_name(WEEK)
+
+
+def batch(pair: Pair) -> Path:
+    return pair.leader.exchange(LEADER) / batch_name(WEEK)
+
+
+def test_a_second_batch_gets_the_first_answer(three: Pair) -> None:
+    three.run(three.leader)
+    three.run(three.helper)
+    first = answer(three).read_bytes()
+    with open_record(three.leader.private(AGGREGATOR_APP) / RECORD) as record:
+        record._connection.execute("DELETE FROM batches")
+        record._connection.execute("DELETE FROM reports")
+    batch(three).unlink()
+    three.report(ANN).unlink()
+    three.run(three.leader)
+    answer(three).unlink()
+    three.run(three.helper)
+    assert answer(three).read_bytes() == first
+
+
+@pytest.mark.parametrize("role", ["leader", "helper"])
+def test_a_coordinator_that_lost_its_record_collects_no_past_week(three: Pair, role: str) -> None:
+    box = three.leader if role == "leader" else three.helper
+    three.run(three.leader)
+    if role == "helper":
+        three.run(three.helper)
+        answer(three).unlink()
+    (box.private(AGGREGATOR_APP) / RECORD).unlink()
+    for _ in range(2):
+        three.run(three.leader)
+        three.run(three.helper)
+    assert published(three)["withheld"]
+    assert role == "leader" or not answer(three).exists()
+
+
+def test_a_share_alone_is_uniform(pair: Pair) -> None:
+    """Chi-square over the 256 values of each byte of 2,000 halves; false alarms: CHANCE for each of the two."""
+    keys = {"leader": private(pair.leader), "helper": private(pair.helper)}
+    for role in ("leader", "helper"):
+        halves = []
+        for _ in range(2_000):
+            data = share_counts(ExactCounts(np.array([1, 0, 1, 0, 0, 1])), pair.study, WEEK, ANN)
+            halves.append(open_half(parse_report(data), role, keys[role], pair.study, ANN))  # type: ignore[arg-type]
+        bytes_seen = np.frombuffer(np.array(halves).tobytes(), dtype=np.uint8)
+        assert stats.chisquare(np.bincount(bytes_seen, minlength=256)).pvalue > CHANCE
+
+
+def private(box: Workspace) -> Keys:
+    from aggregator.keys import ensure_keys
+
+    return ensure_keys(box)
+
+
+@pytest.mark.usefixtures("without_noise")
+def test_a_report_with_any_byte_altered_counts_as_absent(three: Pair) -> None:
+    data = three.report(ANN).read_bytes()
+    opened = 0
+    for place in range(len(data)):
+        altered = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+        for role, box in (("leader", three.leader), ("helper", three.helper)):
+            try:
+                open_half(parse_report(altered), role, private(box), three.study, ANN)  # type: ignore[arg-type]
+                opened += 1
+                assert place >= len(data) - 80 if role == "leader" else 66 <= place < len(data) - 80
+            except ReportError:
+                continue
+    assert opened == len(data) - 66  # a half that was altered leaves the other one as it was: the id tells
+    three.report(ANN).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    found = measure(three)
+    assert found["participants"] == 2
+    assert sums(three.leader) == [2, 1, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("which", ["batch", "answer"])
+def test_a_batch_or_answer_with_any_byte_altered_changes_no_figure(three: Pair, which: Kind) -> None:
+    three.run(three.leader)
+    if which == "answer":
+        three.run(three.helper)
+    path = batch(three) if which == "batch" else answer(three)
+    data = path.read_bytes()
+    for place in range(len(data)):
+        with pytest.raises(ReportError):
+            read_message(
+                data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :], which, WEEK, [three.study]
+            )
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    if which == "batch":
+        assert "not signed by" in three.run(three.helper)
+        assert not answer(three).exists()
+    else:
+        three.run(three.leader)
+        assert published(three)["withheld"]
+    three.run(three.leader)
+    three.run(three.helper)
+    three.run(three.leader)
+    assert published(three)["participants"] == 3
+
+
+def test_a_half_moved_elsewhere_is_refused(three: Pair) -> None:
+    """Of another participant, week, study or role, or beside another half: everything that info binds."""
+    keys = private(three.leader)
+    report = parse_report(three.report(ANN).read_bytes())
+    other = parse_report(three.report(BOB).read_bytes())
+    sound: dict[str, Any] = {"study": three.study, "email": ANN, "role": "leader"}
+    longer = Study(**{**vars(three.study), "min_participants": 3})
+    for changed, moved in (
+        (vars(report), {"email": BOB}),
+        (vars(report) | {"week": IsoWeek(2024, 46)}, {}),
+        (vars(report) | {"study": longer.id}, {"study": longer}),
+        (vars(report) | {"nonce": other.nonce}, {}),
+        (vars(report) | {"leader": other.leader}, {}),
+        (vars(report) | {"helper": report.leader}, {"role": "helper"}),
+    ):
+        where = sound | moved
+        with pytest.raises(ReportError):
+            open_half(type(report)(**changed), where["role"], keys, where["study"], where["email"])
+    open_half(report, "leader", keys, three.study, ANN)
+
+
+def test_one_dishonest_half_withholds_the_week(three: Pair) -> None:
+    huge = ExactCounts(np.full(6, 10**6))
+    report = share_counts(huge, three.study, WEEK, CAT)
+    three.report(CAT).write_bytes(report)
+    found = measure(three)
+    assert found["withheld"]
+    assert found["reason"] == steps.IMPLAUSIBLE
+
+
+def test_new_keys_are_a_new_fingerprint_and_the_study_before_stops(three: Pair) -> None:
+    (three.helper.private(AGGREGATOR_APP) / "keys.json").unlink()
+    with pytest.raises(Exception, match="names keys that are not here"):
+        three.run(three.helper)
