@@ -10,7 +10,7 @@ from aggregator.combine import Estimates, Total, estimate
 from aggregator.rank import most_common
 from aggregator.shrink import Shrunken, shrink
 from benchmarks.sums import noised_sums, observed, simulate
-from shared.mechanism import ExactCounts, mechanism_of
+from shared.mechanism import ExactCounts, randomizer_of
 from shared.study import MechanismName, Study
 from shared.week import IsoWeek
 
@@ -152,7 +152,7 @@ def test_a_show_of_a_newer_study_is_held_to_those_who_counted_it() -> None:
 def noised(study: Study, participants: int) -> np.ndarray:
     """Return releases of participants who all watched every show."""
     watched = ExactCounts(np.ones(study.catalogue_rows, dtype=np.int64))
-    return np.array([mechanism_of(study).noise(watched) for _ in range(participants)], dtype=np.int64)
+    return np.array([randomizer_of(study).noise(watched) for _ in range(participants)], dtype=np.int64)
 
 
 def test_a_longer_catalogue_changes_nothing_of_the_weeks_before() -> None:
