@@ -34,6 +34,21 @@ _UNITS: Final = {
     "week": "One week of a person",
 }
 
+_ONE: Final = {
+    "model_name": "Local",
+    "model_name_details": "Noise is added on each member's own machine before anything is published: the "
+    "promise holds against everyone, whoever gets the file.",
+    "actors": "Members (publish noised releases), the coordinator (adds them up), whoever runs the "
+    "SyftBox server (carries the files), readers of the results. None of them is trusted.",
+}
+_TWO: Final = {
+    "model_name": "Federated",
+    "model_name_details": "Counts are split into two random halves, each encrypted to one of two coordinators; each of "
+    "them adds the full noise to its half of the sum. The promise holds as long as one of the two is honest.",
+    "actors": "Members (share their counts), leader and helper (each adds up its halves and adds noise; not both may be "
+    "dishonest), whoever runs the SyftBox server (carries the files) and readers of the results (not trusted).",
+}
+
 
 def deployment_record(study: Study, curator: str, published: date) -> dict[str, Any]:
     """Return the record of a study, published on that day. `curator` is the name that is given there, in public."""
@@ -74,11 +89,7 @@ def deployment_record(study: Study, curator: str, published: date) -> dict[str, 
                 "privacy_parameters_details": promise(study, ANYONE),
             },
             "deployment_model": {
-                "model_name": "Local",
-                "model_name_details": "Noise is added on each member's own machine before anything is published: the "
-                "promise holds against everyone, whoever gets the file.",
-                "actors": "Members (publish noised releases), the coordinator (adds them up), whoever runs the "
-                "SyftBox server (carries the files), readers of the results. None of them is trusted.",
+                **(_TWO if study.trust == "two-coordinators" else _ONE),
                 "release_type": "Many releases",
                 "release_type_details": "One release for each member and closed week, drawn once and republished cell "
                 "for cell ever after. Each member sets a limit for a week and in all; beyond it nothing is released.",

@@ -91,6 +91,7 @@ cli.add_command(completion_command("netflix-trend-participant"))
         "netflix-trend-participant install --aggregator carol@example.org",
         "netflix-trend-participant install --profile Ann --date-order day-first",
         'netflix-trend-participant install --history "Ann=~/Documents/netflix-report.zip"',
+        'netflix-trend-participant install --fingerprint "0123 4567 89ab cdef 0123 4567 89ab cdef 0123 4567"',
     )
 )
 @click.option("--aggregator", metavar="EMAIL", help="The coordinator's e-mail address; needed the first time.")
@@ -103,12 +104,14 @@ cli.add_command(completion_command("netflix-trend-participant"))
 )
 @click.option("--profile", metavar="NAME", help="Your profile, where account data holds several.")
 @click.option("--date-order", type=click.Choice(DATE_ORDERS), help="Where the export does not show it.")
+@click.option("--fingerprint", metavar="DIGITS", help="Trust the two coordinators who told you this outside SyftBox.")
 @click.option("--take-over", is_flag=True, help="Make this the device that publishes, instead of another one of yours.")
 def install(
     aggregator: str | None,
     histories: tuple[str, ...],
     profile: str | None,
     date_order: DateOrder | None,
+    fingerprint: str | None,
     *,
     take_over: bool,
 ) -> None:
@@ -128,6 +131,7 @@ def install(
         take_over=take_over,
         profile=wishes.profile,
         date_order=wishes.date_order,
+        fingerprint=fingerprint,
     )
     print_lines(screen(), [*done.splitlines(), *checks(workspace, local_now(), Path.home())])
 

@@ -24,7 +24,7 @@ from participant.app import (
 from participant.full_history import full_history_files
 from participant.history import DateOrder
 from participant.ledger import Ledger, open_ledger
-from participant.settings import TEMPLATE, Settings, read_settings
+from participant.settings import TEMPLATE, Settings, check_fingerprint, read_settings
 from shared.errors import NetflixTrendError, SettingsError, WorkspaceError
 from shared.files import PATIENCE, only_instance
 from shared.glance import STAMP
@@ -48,6 +48,7 @@ def install_participant(
     take_over: bool,
     profile: str | None = None,
     date_order: DateOrder | None = None,
+    fingerprint: str | None = None,
 ) -> str:
     """Write run.sh and settings.toml into the client's app folder; return what was done and read.
 
@@ -84,6 +85,10 @@ def install_participant(
             changes["profile"] = profile
         if date_order:
             changes["date_order"] = date_order
+        if fingerprint and check_fingerprint(fingerprint):  # the member's word: these two, and no others
+            trusted = read_toml(path, "").get("trust", []) if path.exists() else []
+            changes["fingerprint"] = fingerprint
+            changes["trust"] = list(dict.fromkeys([*(trusted or ["one-coordinator"]), "two-coordinators"]))
         write_settings(path, TEMPLATE, changes)
         settings = read_settings(path)
         returns = published_device(workspace) == f"{ledger.device} {WITHDRAWN}"

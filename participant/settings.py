@@ -140,7 +140,7 @@ def _settings(found: Mapping[str, Any]) -> Settings:
         max_epsilon_total=_positive(found, "max_epsilon_total", 52.0),
         units=_strings(found, "units", ("show", "week"), get_args(Unit)),
         trust=_strings(found, "trust", ("one-coordinator",), get_args(Trust)),
-        fingerprint=_fingerprint(found.get("fingerprint", "")),
+        fingerprint=check_fingerprint(found.get("fingerprint", "")),
     )
 
 
@@ -164,7 +164,8 @@ def _zone(name: object) -> str:
         raise wrong("timezone", name, 'the name of a time zone, like "Europe/Berlin", or empty') from None
 
 
-def _fingerprint(value: object) -> str:
+def check_fingerprint(value: object) -> str:
+    """Return the digits of a fingerprint, empty for none. Raises: SettingsError."""
     digits = _digits(value) if isinstance(value, str) else "?"
     if digits and not _FINGERPRINT.fullmatch(digits):
         raise wrong("fingerprint", value, "ten groups of four hexadecimal digits, or empty")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from shared.mechanism import mechanism_of
+from shared.mechanism import mechanism_of, noised_sum_of
 from shared.study import Study, Unit
 
 MEMBER: Final = ("your file", "you", "your")
@@ -59,8 +59,9 @@ def promise(study: Study, whose: tuple[str, str, str] = MEMBER) -> str:
             f"over k weeks, against nothing, by {_power(epsilon, 'k')}"
         ),
     }[study.unit]
+    anyone = f"Anyone who sees {file}" if study.trust == "one-coordinator" else "Anyone but both coordinators together"
     return (
-        f"Anyone who sees {file}, even knowing all else about {their} viewing, can shift the odds {given} "
+        f"{anyone}, even knowing all else about {their} viewing, can shift the odds {given} "
         f"by at most {odds(epsilon)} times; {adds_up}."
     )
 
@@ -68,9 +69,10 @@ def promise(study: Study, whose: tuple[str, str, str] = MEMBER) -> str:
 def public_promise(study: Study) -> list[str]:
     """Return what a community is told of a study: the promise, how it is kept, and what is not told at all."""
     noise = f"each of the {study.catalogue_rows:,} cells, one a show, {mechanism_of(study).words}, watched or not"
+    added = "".join(f" {line}" for line in _of_the_sum(study))
     return [
         promise(study, ANYONE),
-        f"Before anything leaves a member's machine, {noise}; the full history never leaves it.",
+        f"Before anything leaves a member's machine, {noise}; the full history never leaves it.{added}",
         f"A week with fewer than {study.min_participants} participants is withheld.",
     ]
 
@@ -90,12 +92,25 @@ def terms_in_words(study: Study) -> list[str]:
         f"In a year, for {one} in each of 52 weeks: {odds(year)} (epsilon {study.epsilon:g} each, {year:g} in all).",
         f"Counted are {what}.",
         f"Before anything leaves the machine, {noise}, watched or not.",
+        *_of_the_sum(study),
         f"A file keeps {study.weeks} weeks; a week takes releases for {study.open_weeks} weeks after its end.",
         f"A week with fewer than {study.min_participants} participants is withheld.",
     ]
     if study.predecessor:
         lines.append(f"It follows study {study.predecessor[:8]}, whose releases stay in the sums.")
     return lines
+
+
+def _of_the_sum(study: Study) -> list[str]:
+    """Return what two coordinators do with the halves, and what they could do; nothing with one."""
+    if not (study.leader and study.helper):
+        return []
+    each = noised_sum_of(study).each
+    return [
+        f"{study.leader.email} and {study.helper.email} each {each.words.replace('gets', 'add')} to their half of the "
+        f"sum over all members; the two halves together are published.",
+        "Both together could read exact counts: compare their fingerprint, told outside SyftBox.",
+    ]
 
 
 def _power(epsilon: float, times: str) -> str:

@@ -20,7 +20,7 @@ from shared import mechanism
 from shared.errors import ReportError
 from shared.keys import Keys
 from shared.mechanism import ExactCounts
-from shared.sharing import open_half, parse_report, share_counts
+from shared.sharing import Role, open_half, parse_report, share_counts
 from shared.week import IsoWeek
 from shared.workspace import AGGREGATOR_APP, Workspace
 from tests.aggregator.pairs import HELPER, LEADER, WEEK, Pair, make_pair
@@ -171,12 +171,12 @@ def test_a_coordinator_that_lost_its_record_collects_no_past_week(three: Pair, r
 
 def test_a_share_alone_is_uniform(pair: Pair) -> None:
     """Chi-square over the 256 values of each byte of 2,000 halves; false alarms: CHANCE for each of the two."""
-    keys = {"leader": private(pair.leader), "helper": private(pair.helper)}
-    for role in ("leader", "helper"):
+    keys: dict[Role, Keys] = {"leader": private(pair.leader), "helper": private(pair.helper)}
+    for role, each in keys.items():
         halves = []
         for _ in range(2_000):
             data = share_counts(ExactCounts(np.array([1, 0, 1, 0, 0, 1])), pair.study, WEEK, ANN)
-            halves.append(open_half(parse_report(data), role, keys[role], pair.study, ANN))  # type: ignore[arg-type]
+            halves.append(open_half(parse_report(data), role, each, pair.study, ANN))
         bytes_seen = np.frombuffer(np.array(halves).tobytes(), dtype=np.uint8)
         assert stats.chisquare(np.bincount(bytes_seen, minlength=256)).pvalue > CHANCE
 
@@ -190,12 +190,13 @@ def private(box: Workspace) -> Keys:
 @pytest.mark.usefixtures("without_noise")
 def test_a_report_with_any_byte_altered_counts_as_absent(three: Pair) -> None:
     data = three.report(ANN).read_bytes()
+    keys: dict[Role, Keys] = {"leader": private(three.leader), "helper": private(three.helper)}
     opened = 0
     for place in range(len(data)):
         altered = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
-        for role, box in (("leader", three.leader), ("helper", three.helper)):
+        for role, each in keys.items():
             try:
-                open_half(parse_report(altered), role, private(box), three.study, ANN)  # type: ignore[arg-type]
+                open_half(parse_report(altered), role, each, three.study, ANN)
                 opened += 1
                 assert place >= len(data) - 80 if role == "leader" else 66 <= place < len(data) - 80
             except ReportError:

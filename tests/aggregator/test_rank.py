@@ -14,7 +14,7 @@ from aggregator.noise import NoisedSums
 from aggregator.rank import Top, chart_history, most_common, p_values, stands_out_of_all, trends
 from aggregator.shrink import Shrunken, shrink
 from benchmarks.sums import Community, noised_sums, observed, simulate
-from shared.mechanism import DiscreteLaplace, Mechanism, RandomizedResponse
+from shared.mechanism import DiscreteLaplace, RandomizedResponse, Randomizer
 from shared.study import MechanismName, Study
 from shared.week import IsoWeek
 
@@ -198,13 +198,13 @@ def test_that_check_notices_a_normal_curve_and_forgotten_people() -> None:
     assert false_calls(study, blind=True) > 46  # measured: nearly all of 200
 
 
-MECHANISMS: list[Mechanism] = [
+MECHANISMS: list[Randomizer] = [
     *(RandomizedResponse(epsilon, 1) for epsilon in (0.01, 16.0, 30.0, 100.0)),
     *(DiscreteLaplace(epsilon, cap, cap) for epsilon in (0.01, 16.0, 30.0, 100.0) for cap in (1, 3)),
 ]
 
 
-def exactly(number: int, sums: list[int], participants: int, mechanism: Mechanism) -> Estimates:
+def exactly(number: int, sums: list[int], participants: int, mechanism: Randomizer) -> Estimates:
     """Return the estimates of these sums, also under a mechanism of which no study may be."""
     people = np.full(len(sums), participants)
     deviation = np.sqrt(people * mechanism.variance)
@@ -216,7 +216,7 @@ def exactly(number: int, sums: list[int], participants: int, mechanism: Mechanis
 @pytest.mark.parametrize("mechanism", MECHANISMS, ids=str)
 @pytest.mark.parametrize(("before", "now"), [(6, 6), (5, 10_000), (10_000, 5)])
 def test_next_to_no_noise_and_next_to_nothing_but_noise_are_no_trouble(
-    mechanism: Mechanism, before: int, now: int
+    mechanism: Randomizer, before: int, now: int
 ) -> None:
     sums = [[0, people, 0, people // 2] for people in (before, now)]
     weeks = [exactly(1, sums[0], before, mechanism), exactly(2, sums[1][::-1], now, mechanism)]
@@ -227,7 +227,7 @@ def test_next_to_no_noise_and_next_to_nothing_but_noise_are_no_trouble(
 
 
 @pytest.mark.parametrize("mechanism", [mechanism for mechanism in MECHANISMS if mechanism.variance < 1e-4], ids=str)
-def test_without_noise_the_chance_of_a_change_is_that_of_another_choice_of_people(mechanism: Mechanism) -> None:
+def test_without_noise_the_chance_of_a_change_is_that_of_another_choice_of_people(mechanism: Randomizer) -> None:
     (found,) = p_values(exactly(1, [0], 6, mechanism), exactly(2, [6], 6, mechanism))
     exact = 2 * 0.5**12  # half of the twelve watch it: none of the first six, all of the others, or the reverse
     assert exact <= found <= 1.3 * exact

@@ -36,7 +36,7 @@ def test_the_first_rows_of_the_catalogue_can_be_counted_alone(tmp_path: Path) ->
     [
         ({"epsilon": 0.0}, "epsilon 0.0"),
         ({"max_views_per_show": 2}, "randomized-response needs"),
-        ({"trust": "two-coordinators"}, "cannot be measured"),
+        ({"trust": "two-coordinators"}, "needs a leader and a helper"),
         ({"weeks": 520, "catalogue_rows": 6000, "epsilon": 1.0, "unit": "week"}, "max_shows_per_week"),
     ],
 )
