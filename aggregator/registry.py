@@ -45,8 +45,8 @@ _TWO: Final = {
     "model_name": "Federated",
     "model_name_details": "Counts are split into two random halves, each encrypted to one of two coordinators; each of "
     "them adds the full noise to its half of the sum. The promise holds as long as one of the two is honest.",
-    "actors": "Members (share their counts), leader and helper (each adds up its halves and adds noise; not both may be "
-    "dishonest), whoever runs the SyftBox server (carries the files) and readers of the results (not trusted).",
+    "actors": "Members (share their counts), leader and helper (each adds up its halves and adds noise; not both may "
+    "be dishonest), whoever runs the SyftBox server (carries the files) and readers of the results (not trusted).",
 }
 
 

@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -31,11 +31,14 @@ from participant import app
 from participant.settings import TEMPLATE
 from shared.catalogue import Show, format_catalogue, parse_catalogue
 from shared.files import write_atomically
+from shared.keys import Keys
+from shared.mechanism import noised_sum_of
 from shared.release import decode_records
 from shared.settings import write_settings
-from shared.study import Study
+from shared.sharing import Role, open_half, parse_report
+from shared.study import Coordinator, Study
 from shared.week import latest_closed
-from shared.workspace import PARTICIPANT_APP, RELEASE_FILE, Workspace
+from shared.workspace import PARTICIPANT_APP, RELEASE_FILE, SHARE_SUFFIX, Workspace
 
 CHANCE: Final = 1e-5
 """How often the verdict on a true promise is wrong."""
@@ -92,10 +95,11 @@ class Verdict:
         study = self.study
         bounds = f"at least {max(self.lower, 0):.2f}"
         bounds += f", by these observers no more than {self.upper:.2f}" if math.isfinite(self.upper) else ""
+        mechanism = study.mechanism + (" on the sum, as one of two coordinators sees it" if study.leader else "")
         per = "week" if study.unit == "week" else f"{study.unit} and week"
         first = (
             f"measured on this machine: epsilon {bounds}; promised {study.epsilon:g} per {per} "
-            f"({study.mechanism}; {self.guesses:,} guesses about {self.members} invented members, wrong once in "
+            f"({mechanism}; {self.guesses:,} guesses about {self.members} invented members, wrong once in "
             f"{1 / CHANCE:,.0f} audits)"
         )
         if self.holds and self.guesses < _ENOUGH * self.needed:
@@ -296,8 +300,11 @@ class _InventedMachine:
         self.layout = _Layout(study)
         rows = self.layout.rows
         catalogue = format_catalogue([Show(f"Show {row}", "series") for row in range(rows)])
+        self._pair = _invented_pair() if study.trust == "two-coordinators" else {}
         first = dataclasses.replace(
             study,
+            leader=_named(self._pair, "leader"),
+            helper=_named(self._pair, "helper"),
             catalogue_rows=rows,
             catalogue_sha256=parse_catalogue(catalogue).sha256(),
             weeks=WEEKS,
@@ -308,13 +315,15 @@ class _InventedMachine:
         self._box = box
         (box / "apis").mkdir()
         self._workspace = Workspace(box, _ME, "", box / "config.json")
-        self._results = box / "datasites" / _THEM / "public" / "netflix_trend_aggregator"
+        self._results = self._workspace.results(_THEM)
+        self._answers: dict[bytes, Cells] = {}
         write_atomically(self._results / "catalogue.csv", catalogue)
         for each in self._studies:
             write_atomically(self._results / "studies" / f"{each.id}.json", each.to_json())
         self._export = box / "NetflixViewingHistory.csv"
         limits = {"max_epsilon_per_week": study.epsilon, "max_epsilon_total": 1e9, "units": [study.unit]}
-        settings = {"aggregator": _THEM, "history": [str(self._export)], "timezone": "UTC", **limits}
+        consent = {"trust": [study.trust], "fingerprint": first.fingerprint}
+        settings = {"aggregator": _THEM, "history": [str(self._export)], "timezone": "UTC", **limits, **consent}
         write_settings(self._workspace.app(PARTICIPANT_APP) / "settings.toml", TEMPLATE, settings)
 
     def publish(self, coins: Guesses) -> list[Cells]:
@@ -327,11 +336,33 @@ class _InventedMachine:
         self._download(coins)
         versions = []
         for study in (self._studies[0], self._studies[0], self._studies[1]):
-            (self._results / "study.json").write_bytes(study.to_json())
+            for email in (_THEM, *(email for email, _ in self._pair.values())):
+                write_atomically(self._workspace.results(email) / "study.json", study.to_json())
             app.run(self._workspace, _NOW, self._box)
-            data = (self._workspace.api_data(_ME) / RELEASE_FILE).read_bytes()
-            versions.append(decode_records(data)["count"].astype(np.int64))
+            versions.append(self._summed() if self._pair else self._released())
         return versions
+
+    def _released(self) -> Cells:
+        """Return the cells of the release file."""
+        data = (self._workspace.api_data(_ME) / RELEASE_FILE).read_bytes()
+        return decode_records(data)["count"].astype(np.int64)
+
+    def _summed(self) -> Cells:
+        """Return what one coordinator learns of the sum over this one member: the other one's noise alone protects it.
+
+        A report is answered once: the same bytes get the same answer.
+        """
+        weeks = []
+        for number in range(WEEKS):
+            data = (self._workspace.shares(_ME) / f"{_LAST_WEEK.plus(number - WEEKS + 1)}{SHARE_SUFFIX}").read_bytes()
+            if data not in self._answers:
+                report = parse_report(data)
+                study = next(each for each in self._studies if each.id == report.study)
+                halves = [open_half(report, role, keys, study, _ME) for role, (_, keys) in self._pair.items()]
+                noise = noised_sum_of(study).draw(report.rows)
+                self._answers[data] = (halves[0] + halves[1] + noise).view(np.int32).astype(np.int64)
+            weeks.append(self._answers[data])
+        return np.stack(weeks)
 
     def _download(self, coins: Guesses) -> None:
         lines = ["Title,Date"]
@@ -340,6 +371,16 @@ class _InventedMachine:
             lines += [f"Show {row}: Season 1: Episode {episode},{day}" for episode in range(number)]
         self._export.write_text("\n".join(lines) + "\n", encoding="utf-8")
         os.utime(self._export, (_NOW.timestamp(), _NOW.timestamp()))
+
+
+def _named(pair: Mapping[Role, tuple[str, Keys]], role: Role) -> Coordinator | None:
+    """Return an invented coordinator as a study names it; None where there is one coordinator."""
+    email, keys = pair.get(role, ("", None))
+    return keys.coordinator(email) if keys else None
+
+
+def _invented_pair() -> dict[Role, tuple[str, Keys]]:
+    return {"leader": (_THEM, Keys.generate()), "helper": ("helper@audit.invalid", Keys.generate())}
 
 
 @contextmanager

@@ -107,8 +107,10 @@ def _of_the_sum(study: Study) -> list[str]:
         return []
     each = noised_sum_of(study).each
     return [
-        f"{study.leader.email} and {study.helper.email} each {each.words.replace('gets', 'add')} to their half of the "
-        f"sum over all members; the two halves together are published.",
+        (
+            f"{study.leader.email} and {study.helper.email} each {each.words.replace('gets', 'add')} to their half of "
+            f"the sum over all members; the two halves together are published."
+        ),
         "Both together could read exact counts: compare their fingerprint, told outside SyftBox.",
     ]
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
+import stat
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,15 +18,15 @@ from scipy import stats
 from aggregator import pair as steps
 from aggregator.messages import Kind, read_message
 from aggregator.pair import RECORD, answer_name, batch_name
-from aggregator.pair_record import open_record
-from shared import mechanism
-from shared.errors import ReportError
+from aggregator.pair_record import PairRecord, open_record
+from shared import files, mechanism
+from shared.errors import LimitReached, NetflixTrendError, ReportError
 from shared.keys import Keys
 from shared.mechanism import ExactCounts
 from shared.sharing import Role, open_half, parse_report, share_counts
 from shared.week import IsoWeek
 from shared.workspace import AGGREGATOR_APP, Workspace
-from tests.aggregator.pairs import HELPER, LEADER, WEEK, Pair, make_pair
+from tests.aggregator.pairs import HELPER, LEADER, WEEK, Pair, accept, make_pair
 from tests.conftest import TUESDAY, Neighbourhood
 
 ANN, BOB, CAT = "ann@example.org", "bob@example.org", "cat@example.org"
@@ -265,3 +268,105 @@ def test_new_keys_are_a_new_fingerprint_and_the_study_before_stops(three: Pair) 
     (three.helper.private(AGGREGATOR_APP) / "keys.json").unlink()
     with pytest.raises(Exception, match="names keys that are not here"):
         three.run(three.helper)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of ours catches it."""
+
+
+STEPS = [(files, "write_atomically"), (PairRecord, "begin"), (PairRecord, "keep_answer"), (PairRecord, "finish")]
+
+
+def killed_at(step: int, patch: pytest.MonkeyPatch, *, after: bool) -> list[int]:
+    """Let the process end before or after the given durable step; return a list with the number of steps done."""
+    done = [0]
+
+    def wrapped(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **named: Any) -> Any:
+            done[0] += 1
+            if done[0] == step and not after:
+                raise Killed
+            found = original(*args, **named)
+            if done[0] == step:
+                raise Killed
+            return found
+
+        return call
+
+    for owner, name in STEPS:
+        patch.setattr(owner, name, wrapped(getattr(owner, name)))
+    return done
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_crash_at_every_step_of_either_side_collects_the_week_once(
+    three: Pair, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, *, after: bool
+) -> None:
+    root = three.neighbourhood.root
+    before = tmp_path_factory.mktemp("before") / "root"
+    shutil.copytree(root, before, symlinks=True)
+    points = 0
+    for side in ("leader", "helper", "leader again"):
+        step = 0
+        while True:
+            step += 1
+            shutil.rmtree(root)
+            shutil.copytree(before, root, symlinks=True)
+            sequence = [three.leader, three.helper, three.leader]
+            turn = ["leader", "helper", "leader again"].index(side)
+            for box in sequence[:turn]:
+                three.run(box)
+            answered = answer(three).read_bytes() if answer(three).exists() else None
+            with monkeypatch.context() as patch:
+                killed_at(step, patch, after=after)
+                try:
+                    three.run(sequence[turn])
+                except Killed:
+                    points += 1
+                else:
+                    break
+            at_death = answer(three).read_bytes() if answer(three).exists() else answered
+            for box in (*sequence, *sequence):
+                three.run(box)
+            assert published(three)["participants"] == 3
+            assert at_death in {None, answer(three).read_bytes()}
+            first = sums(three.leader)
+            three.run(three.leader)
+            assert sums(three.leader) == first
+    assert points > 12
+
+
+def test_members_join_no_study_of_which_a_byte_was_altered(pair: Pair) -> None:
+    box = pair.neighbourhood.join(ANN, "Title,Date\n")
+    accept(box, pair.study)
+    for email in (LEADER, HELPER):
+        path = box.results(email) / "study.json"
+        data = path.read_bytes()
+        for place in range(0, len(data), 7):
+            path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+            with pytest.raises(NetflixTrendError):
+                pair.neighbourhood.run(ANN)
+        path.write_bytes(data)
+    assert not pair.report(ANN).exists()
+    pair.neighbourhood.run(ANN)
+    assert pair.report(ANN).exists()
+
+
+def test_keys_that_were_replaced_on_their_way_are_another_fingerprint(pair: Pair) -> None:
+    """The server puts keys of its own into both copies of the study: members stay away."""
+    box = pair.neighbourhood.join(ANN, "Title,Date\n")
+    accept(box, pair.study)
+    forged = dataclasses.replace(pair.study, helper=Keys.generate().coordinator(HELPER))
+    for email in (LEADER, HELPER):
+        (box.results(email) / "study.json").write_bytes(forged.to_json())
+    with pytest.raises(LimitReached, match="another one is there now"):
+        pair.neighbourhood.run(ANN)
+    assert not pair.report(ANN).exists()
+
+
+def test_private_keys_are_their_owners_alone(pair: Pair) -> None:
+    for box in (pair.leader, pair.helper):
+        path = box.private(AGGREGATOR_APP) / "keys.json"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        secret = json.loads(path.read_bytes())["hpke"].encode()
+        assert not any(secret in each.read_bytes() for each in box.datasites.rglob("*") if each.is_file())

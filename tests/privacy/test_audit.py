@@ -10,7 +10,7 @@ from scipy import stats
 
 from participant.audit import CHANCE, EXCESS, Verdict, audit, guesses_needed
 from participant.audit import _lower_bound as lower_bound
-from shared.study import Study
+from shared.study import Coordinator, Study
 from tests.privacy import variants
 from tests.privacy.variants import Variant
 
@@ -20,9 +20,17 @@ BY_SHOW_VIEWS = Study(**BASE, mechanism="laplace", max_views_per_show=3)
 BY_VIEW = Study(**BASE, mechanism="laplace", max_views_per_show=3, unit="view")
 BY_WEEK = Study(**BASE, unit="week", max_shows_per_week=2)
 BY_WEEK_VIEWS = Study(**BASE, unit="week", max_shows_per_week=2, mechanism="laplace")
+TWO: dict[str, Any] = {
+    "trust": "two-coordinators",
+    "mechanism": "laplace",
+    "leader": Coordinator("leader@example.org", "1" * 64, "2" * 64),
+    "helper": Coordinator("helper@example.org", "3" * 64, "4" * 64),
+}
+SHARED = Study(**BASE, **TWO)
+SHARED_BY_VIEW = Study(**BASE, **TWO, max_views_per_show=3, unit="view")
 
 
-@pytest.mark.parametrize("study", [BY_SHOW, BY_SHOW_VIEWS, BY_VIEW])
+@pytest.mark.parametrize("study", [BY_SHOW, BY_SHOW_VIEWS, BY_VIEW, SHARED, SHARED_BY_VIEW])
 def test_the_promise_holds(study: Study) -> None:
     verdict = audit(study)
     assert verdict.holds, verdict.lines()
@@ -55,6 +63,7 @@ def test_the_promise_holds_for_whole_weeks_too(study: Study) -> None:
         (BY_SHOW, variants.no_noise_beyond_the_fiftieth_row, "reads"),
         (BY_SHOW, variants.shows_dropped_to_fit_under_unit_show, "sees_who_made_room"),
         (BY_SHOW, variants.a_seed, "subtracts_a_known_member"),
+        (SHARED, variants.half_the_noise_on_the_sum, "reads"),
     ],
 )
 def test_a_wrong_app_is_found(study: Study, variant: Variant, caught_by: str, monkeypatch: pytest.MonkeyPatch) -> None:

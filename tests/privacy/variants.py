@@ -13,7 +13,7 @@ import pytest
 from participant import app
 from participant.bound import bound_counts
 from participant.ledger import Draw, Ledger
-from shared.mechanism import ExactCounts, NoisedCounts, randomizer_of
+from shared.mechanism import ExactCounts, NoisedCounts, NoisedSum, randomizer_of
 from shared.study import Study
 from shared.week import IsoWeek, latest_closed
 
@@ -44,6 +44,17 @@ def a_cap_taken_from_the_data(patch: pytest.MonkeyPatch) -> None:
         return bound_counts(views, dataclasses.replace(study, max_views_per_show=most))
 
     patch.setattr(app, "bound_counts", bound)
+
+
+def half_the_noise_on_the_sum(patch: pytest.MonkeyPatch) -> None:
+    """Return noise as if each coordinator had only to add half of it: known to the one who adds the other half."""
+    draw = NoisedSum.draw
+
+    def half(noised: NoisedSum, cells: int) -> Any:
+        each = dataclasses.replace(noised.each, study_epsilon=2 * noised.each.study_epsilon)
+        return draw(NoisedSum(each), cells)
+
+    patch.setattr(NoisedSum, "draw", half)
 
 
 def redrawn_weeks(patch: pytest.MonkeyPatch) -> None:
