@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 from scipy import stats
@@ -370,3 +371,9 @@ def test_private_keys_are_their_owners_alone(pair: Pair) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         secret = json.loads(path.read_bytes())["hpke"].encode()
         assert not any(secret in each.read_bytes() for each in box.datasites.rglob("*") if each.is_file())
+
+
+def test_the_public_keys_are_as_their_schema_says(pair: Pair) -> None:
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "keys-1.schema.json").read_bytes())
+    for box in (pair.leader, pair.helper):
+        jsonschema.validate(json.loads((box.results(box.email) / "keys.json").read_bytes()), schema)
