@@ -21,7 +21,7 @@ from aggregator.keys import FILE as KEYS
 from aggregator.open_weeks import OpenWeeks, open_sums
 from aggregator.pair import RECORD, Standing
 from aggregator.pairing import lead_pair, run_helper
-from aggregator.reports import watched_reports
+from aggregator.reports import datasites_with_reports, watched_reports
 from aggregator.results import Results, Week
 from aggregator.settings import read_settings
 from aggregator.store import Store, open_store
@@ -68,9 +68,11 @@ def run(workspace: Workspace, now: datetime, executor: Executor | None = None) -
         counted = _weeks(store, known, totals, weeks, now.date(), standings)
         results = Results(terms.catalogue, counted, rejected, flagged, community)
         changed = _publish(results_folder, results, now)
+        sharing = len(datasites_with_reports(workspace.datasites)) if known.study.leader else 0
     outcome = "published new results" if changed else "nothing new"
     flags = f" ({flagged} flagged)" if flagged else ""
-    return f"{outcome}: {accepted} datasites accepted{flags}, {rejected.total()} rejected; {_top_line(results)}"
+    shared = f", {sharing} sharing with two coordinators" if sharing else ""
+    return f"{outcome}: {accepted} datasites accepted{flags}, {rejected.total()} rejected{shared}; {_top_line(results)}"
 
 
 def verdicts(workspace: Workspace, now: datetime, patience: float) -> Iterator[Verdict]:

@@ -43,6 +43,7 @@ def install_aggregator(workspace: Workspace, leader: str | None = None) -> Itera
         yield f"next: while SyftBox is running it starts the app by itself, {starts}; it publishes that study as well"
         yield "then: tell your members the fingerprint that netflix-trend-aggregator status prints, outside SyftBox"
         return
+    trusted = ""
     try:
         study = read_terms(workspace.results(workspace.email)).study
     except NotYet:
@@ -51,12 +52,14 @@ def install_aggregator(workspace: Workspace, leader: str | None = None) -> Itera
             f"default study. For other terms, before that: netflix-trend-aggregator plan --people N, then study new"
         )
     else:
+        trusted = study.fingerprint
         yield f"study: {study.id[:8]} is published. {promise(study, ANYONE)}"
         yield f"next: while SyftBox is running it starts the app by itself, {starts}"
     yield "then: a result each week, once enough members have released it; netflix-trend-aggregator status lists them"
     yield "members take part with these two lines (send them):"
     yield "  pip install netflix-trend"
-    yield f"  netflix-trend-participant install --aggregator {workspace.email}"
+    fingerprint = f' --fingerprint "{trusted}"' if trusted else ""
+    yield f"  netflix-trend-participant install --aggregator {workspace.email}{fingerprint}"
     yield f"the page will be at {workspace.results_url}"
 
 

@@ -18,7 +18,7 @@ from participant.settings import Settings
 from shared.errors import NetflixTrendError
 from shared.promise import SUBJECT, odds
 from shared.study import Study, Unit
-from shared.workspace import RELEASE_FILE, Workspace
+from shared.workspace import RELEASE_FILE, SHARE_SUFFIX, Workspace
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Standing:
     """Epsilon of all draws: what a unit that lies in every one of the weeks has lost."""
     limit: float
     published: str | None
-    """The path of the release file, if there is one."""
+    """The path of the release file, or of the latest report for two coordinators, if there is one."""
     withdrawn: bool
 
     note: str | None = None
@@ -103,7 +103,10 @@ class Standing:
 
 def standing(workspace: Workspace, settings: Settings, ledger: Ledger, note: str | None = None) -> Standing:
     """Return where the participant stands."""
-    published = workspace.api_data(workspace.email) / RELEASE_FILE
+    folder, shares = workspace.api_data(workspace.email), workspace.shares(workspace.email)
+    published = [
+        path for path in (folder / RELEASE_FILE, *sorted(shares.glob(f"*{SHARE_SUFFIX}"))[-1:]) if path.exists()
+    ]
     return Standing(
         workspace.email,
         settings.aggregator,
@@ -111,7 +114,7 @@ def standing(workspace: Workspace, settings: Settings, ledger: Ledger, note: str
         ledger.studies(),
         ledger.spent(),
         settings.max_epsilon_total,
-        str(published) if published.exists() else None,
+        str(published[-1]) if published else None,
         bool(ledger.fact(WITHDRAWN)),
         note,
     )

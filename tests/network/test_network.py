@@ -45,7 +45,7 @@ FULL_HISTORY = "private/netflix_data/netflix_full.npy"
 RESULTS = f"public/{AGGREGATOR}"
 RESULT_NAME = re.compile(
     rf"{RESULTS}/(study\.json|studies/[0-9a-f]{{64}}\.json|catalogue\.csv|most_common_show\.json|trends\.json|trends\.csv"
-    rf"|weeks/\d{{4}}-W\d\d\.json|index\.html|feed\.xml|deployment\.yaml|{PERMISSIONS})"
+    rf"|weeks/\d{{4}}-W\d\d\.json|index\.html|feed\.xml|deployment\.yaml|keys\.json|{PERMISSIONS})"
 )
 RELEASE_NAME = re.compile(f"{RELEASE}|{DEVICE}|api_data/{PARTICIPANT}/{PERMISSIONS}")
 
