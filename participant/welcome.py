@@ -16,7 +16,7 @@ from participant.ledger import read_ledger
 from participant.preview import preview
 from participant.settings import Settings, read_settings
 from participant.status import export_age
-from participant.terms import read_terms
+from participant.terms import helpers, read_terms
 from shared.errors import DateOrderUnknown, NetflixTrendError, NotYet, ProfileUnknown
 from shared.promise import promise
 from shared.week import IsoWeek
@@ -86,12 +86,14 @@ def settings_with(settings: Settings, wishes: Wishes) -> Settings:
 
 
 def coordinators_here(workspace: Workspace) -> list[str]:
-    """Return the datasites here that publish a study."""
+    """Return the datasites here that publish a study, without those who only help another one."""
     try:
         found = sorted(path.name.lower() for path in workspace.datasites.iterdir())[:_MOST_DATASITES]
     except OSError:
         return []
-    return [name for name in found if (workspace.results(name) / "study.json").is_file()]
+    offering = [name for name in found if (workspace.results(name) / "study.json").is_file()]
+    helping = {email for name in offering for email in helpers(workspace, name)}
+    return [name for name in offering if name not in helping]
 
 
 def checks(workspace: Workspace, now: datetime, home: Path) -> list[str]:

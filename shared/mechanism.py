@@ -30,7 +30,7 @@ CLIPPING_PROBABILITY: Final = 1e-12
 MANY_SHOWS: Final = 100
 """More shows than anybody watches in one week; what honest noise gives is judged by it where the study has no cap."""
 HONEST_DEVIATIONS: Final = 5.0
-MAX_PARTICIPANTS: Final = 1_000_000  # of a week that is shared with two coordinators
+MAX_PARTICIPANTS: Final = 250_000  # of a week with two coordinators: a batch of them is 8 MB, SyftBox carries 10
 COORDINATORS: Final = 2  # who each noise a sum that they hold in halves
 _GRID: Final = 2**53  # below 1, floats p with 1/2 <= p < 1 are multiples of 2^-53: there 1 - p is exact
 

@@ -79,6 +79,9 @@ def sums(box: Workspace) -> list[int]:
 def test_the_two_sums_add_up_exactly_before_noise(three: Pair) -> None:
     found = measure(three)
     assert sums(three.leader) == [3, 2, 0, 0, 0, 1]
+    page = (three.leader.results(LEADER) / "index.html").read_text()
+    assert "Ask both for the fingerprint" in page
+    assert three.study.fingerprint not in page  # the server could write another one there
     assert (found["participants"], found["final"], found["withheld"], found["show"]) == (3, True, False, "Dark")
 
 
