@@ -1,12 +1,12 @@
 # make demo and make test set up what they need themselves; a second call installs nothing.
-#   make demo [MEMBERS=100] [WEEKS=8] [EPSILON=2.0] [HISTORY=path] [NETWORK=1]
+#   make demo [MEMBERS=100] [WEEKS=8] [EPSILON=2.0] [HISTORY=path] [TRUST=two-coordinators] [NETWORK=1]
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench fuzz docs lint format lock clean
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 help:
-	@echo "make demo    a simulated community, both apps, the trend (MEMBERS=, WEEKS=, EPSILON=, HISTORY=path, NETWORK=1)"
+	@echo "make demo    a simulated community, both apps, the trend (MEMBERS=, WEEKS=, EPSILON=, HISTORY=path, TRUST=two-coordinators, NETWORK=1)"
 	@echo "make test    the whole test suite, a real SyftBox network included"
 	@echo "make bench   the benchmarks, as tables and in benchmarks/results.json"
 	@echo "make fuzz    a million broken release files (INPUTS=)"
@@ -31,7 +31,7 @@ help:
 
 demo: .venv/.demo-ready
 	@.venv/bin/netflix-trend-demo $(if $(MEMBERS),--members "$(MEMBERS)") $(if $(WEEKS),--weeks "$(WEEKS)") \
-		$(if $(EPSILON),--epsilon "$(EPSILON)") $(if $(HISTORY),--history "$(HISTORY)") $(if $(NETWORK),--network)
+		$(if $(EPSILON),--epsilon "$(EPSILON)") $(if $(HISTORY),--history "$(HISTORY)") $(if $(TRUST),--trust "$(TRUST)") $(if $(NETWORK),--network)
 
 test: .venv/.dev-ready .venv-syftbox-0.4/.ready
 	@.venv/bin/python -m pytest $(PYTEST_ARGS)

@@ -3,7 +3,7 @@
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from demo.local import Outcome, clear, run_demo
 from shared.commands import CONTEXT, carry_out
+from shared.study import Trust
 
 
 @click.command(context_settings=CONTEXT)
@@ -18,15 +19,27 @@ from shared.commands import CONTEXT, carry_out
 @click.option("--weeks", type=click.IntRange(1, 200), default=8, show_default=True, help="How many weeks.")
 @click.option("--epsilon", type=float, default=2.0, show_default=True, help="Privacy loss per show and week.")
 @click.option("--history", type=click.Path(path_type=Path), help="Take part with this export of your own.")
+@click.option(
+    "--trust", type=click.Choice(get_args(Trust)), default="one-coordinator", show_default=True, help="Who measures."
+)
 @click.option("--network", is_flag=True, help="On a real SyftBox server with a few real clients.")
 @click.option("--workspace", type=click.Path(path_type=Path), default="demo-workspace", show_default=True)
 def demo(
-    members: int | None, weeks: int, epsilon: float, history: Path | None, workspace: Path, *, network: bool
+    members: int | None,
+    weeks: int,
+    epsilon: float,
+    history: Path | None,
+    trust: Trust,
+    workspace: Path,
+    *,
+    network: bool,
 ) -> None:
     """Simulate a community that watches Netflix, and run both apps on it.
 
     Everything stays below the demo workspace, which the next demo replaces.
     """
+    if network and trust == "two-coordinators":
+        raise click.UsageError("--network is for one coordinator: two measure a week when its open time is over")
     root = workspace.absolute()
     clear(root)
     console = Console(stderr=True)
@@ -44,7 +57,7 @@ def demo(
 
             outcome = run_network_demo(root, members or 5, epsilon, history, now, progress)
         else:
-            outcome = run_demo(root, members or 100, weeks, epsilon, history, now, progress)
+            outcome = run_demo(root, members or 100, weeks, epsilon, history, now, progress, trust)
     for line in report(outcome):
         click.echo(line)
 

@@ -1,4 +1,4 @@
-"""The demo in one local workspace: every member's app, and the coordinator's, run as SyftBox would run them.
+"""The demo in one local workspace: every member's app, and the coordinators', run as SyftBox would run them.
 
 Every member has a SyftBox of their own; all of them share one `datasites` folder, which stands for the sync.
 """
@@ -21,7 +21,8 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from aggregator import app as aggregator
-from aggregator.settings import TEMPLATE as AGGREGATOR_SETTINGS
+from aggregator.install import install_aggregator
+from aggregator.pairing import follow, pair_terms
 from aggregator.terms import publish_study
 from demo.community import Community, simulate
 from participant import app as participant
@@ -32,12 +33,13 @@ from participant.settings import TEMPLATE as PARTICIPANT_SETTINGS
 from participant.settings import local_zone
 from shared.catalogue import bundled_catalogue, parse_catalogue
 from shared.errors import NetflixTrendError
-from shared.install import write_run_script
 from shared.settings import write_settings
+from shared.study import Study, Trust
 from shared.week import IsoWeek, latest_closed, weeks_between
-from shared.workspace import AGGREGATOR_APP, PARTICIPANT_APP, Workspace, load_workspace
+from shared.workspace import PARTICIPANT_APP, Workspace, load_workspace
 
 COORDINATOR: Final = "coordinator@example.org"
+HELPER: Final = "helper@example.org"
 YOU: Final = "you@example.org"
 WARM_UP: Final = 12  # weeks that members watched before the community began: an export is never that short
 OPEN_WEEKS: Final = 5
@@ -62,28 +64,36 @@ class Outcome:
 
 
 def run_demo(
-    root: Path, members: int, weeks: int, epsilon: float, history: Path | None, today: datetime, progress: Progress
+    root: Path,
+    members: int,
+    weeks: int,
+    epsilon: float,
+    history: Path | None,
+    today: datetime,
+    progress: Progress,
+    trust: Trust = "one-coordinator",
 ) -> Outcome:
     """Simulate a community below `root` and run both apps week by week; return what was published and the truth.
+
+    Two coordinators measure a week when its open time is over: the community goes on until the last one's is.
 
     Raises: NetflixTrendError if `history` cannot be read, or `epsilon` is no study's.
     """
     catalogue = parse_catalogue(bundled_catalogue())
     own = own_views(history)
-    last = IsoWeek.of(own["date"].max().date()) if own is not None else latest_closed(today.date())
+    coordinators, study = _coordinate(root, epsilon, trust)
+    wait = study.open_weeks if trust == "two-coordinators" else 0
+    last = IsoWeek.of(own["date"].max().date()) if own is not None else latest_closed(today.date()).plus(-wait)
     counted = weeks_between(last.plus(1 - weeks), last)
+    lived = weeks_between(counted[0], last.plus(wait))
     progress("simulating the community", 0, 1)
-    community = simulate(members, weeks_between(counted[0].plus(-WARM_UP), last), catalogue)
-    coordinator = _new_box(root, COORDINATOR)
-    write_settings(coordinator.app(AGGREGATOR_APP) / "settings.toml", AGGREGATOR_SETTINGS, {})
-    write_run_script(coordinator, AGGREGATOR_APP, "aggregator")
-    publish_study(coordinator.results(COORDINATOR), {"epsilon": epsilon})
-    boxes = {member.email: _join(root, member.email, epsilon, weeks, today) for member in community.members}
+    community = simulate(members, weeks_between(lived[0].plus(-WARM_UP), lived[-1]), catalogue)
+    boxes = {member.email: _join(root, member.email, study, len(lived), today) for member in community.members}
     if history:
-        boxes[YOU] = _join(root, YOU, epsilon, weeks, today)
+        boxes[YOU] = _join(root, YOU, study, len(lived), today)
         _write_export(boxes[YOU], history.read_bytes(), _morning_after(last))
     stopped: dict[str, str] = {}
-    passes = counted[OPEN_WEEKS - 1 :] or counted[-1:]  # a newcomer's first pass releases all weeks that are open
+    passes = lived[study.open_weeks - 1 :] or lived[-1:]  # a newcomer's first pass releases all weeks that are open
     total = len(passes) * len(boxes)
     # Members are independent of each other: as many are at work at once as this machine has cores.
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
@@ -95,10 +105,11 @@ def run_demo(
             for index, (email, error) in enumerate(zip(boxes, said, strict=True)):
                 progress(f"week {week}: members' apps", number * len(boxes) + index, total)
                 stopped[email] = error
-            aggregator.run(coordinator, now)
+            for box in coordinators:
+                aggregator.run(box, now)
     progress("done", total, total)
     said_last = sorted({error for error in stopped.values() if error})
-    return outcome(coordinator.results(COORDINATOR), community, own, said_last)
+    return outcome(coordinators[0].results(COORDINATOR), community, own, said_last)
 
 
 def own_views(history: Path | None) -> pd.DataFrame | None:
@@ -129,6 +140,19 @@ def _pass(box: Workspace, now: datetime) -> str:
     return ""
 
 
+def _coordinate(root: Path, epsilon: float, trust: Trust) -> tuple[list[Workspace], Study]:
+    """Install the coordinators; return their workspaces, in the order in which their apps run, and their study."""
+    leader = _new_box(root, COORDINATOR)
+    list(install_aggregator(leader))
+    if trust == "one-coordinator":
+        return [leader], publish_study(leader.results(COORDINATOR), {"epsilon": epsilon})
+    helper = _new_box(root, HELPER)
+    list(install_aggregator(helper, COORDINATOR))
+    study = publish_study(leader.results(COORDINATOR), pair_terms(leader, None, {"epsilon": epsilon}, HELPER))
+    follow(helper, COORDINATOR)
+    return [leader, helper, leader], study  # the leader asks, the helper answers, the leader publishes
+
+
 def _new_box(root: Path, email: str) -> Workspace:
     """Return a workspace as a client with `apis/` leaves it after its first start, on the shared datasites."""
     box = root / "boxes" / email
@@ -141,11 +165,12 @@ def _new_box(root: Path, email: str) -> Workspace:
     return load_workspace(config)
 
 
-def _join(root: Path, email: str, epsilon: float, weeks: int, today: datetime) -> Workspace:
-    """Install the participant app for a member whose limits allow the demo's study."""
+def _join(root: Path, email: str, study: Study, weeks: int, today: datetime) -> Workspace:
+    """Install the participant app for a member whose limits allow the demo's study, and who trusts its coordinators."""
     box = _new_box(root, email)
-    install_participant(box, COORDINATOR, [str(_home(box) / "Downloads" / EXPORT)], today, take_over=False)
-    write_settings(box.app(PARTICIPANT_APP) / "settings.toml", PARTICIPANT_SETTINGS, limits(epsilon, weeks))
+    export, trusted = str(_home(box) / "Downloads" / EXPORT), study.fingerprint or None
+    install_participant(box, COORDINATOR, [export], today, take_over=False, fingerprint=trusted)
+    write_settings(box.app(PARTICIPANT_APP) / "settings.toml", PARTICIPANT_SETTINGS, limits(study.epsilon, weeks))
     return box
 
 
