@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
+from typing import get_args
 
 import click
 from rich.console import Console
@@ -16,6 +18,7 @@ from aggregator.plan import (
     DEFAULT_EPSILON,
     EPSILONS,
     NAMED,
+    PAIR,
     TOP_SHARES,
     Prospect,
     advise,
@@ -25,7 +28,7 @@ from aggregator.plan import (
 )
 from shared.commands import examples
 from shared.errors import StudyError
-from shared.study import Study
+from shared.study import Study, Trust
 
 
 @click.command(
@@ -42,23 +45,25 @@ from shared.study import Study
 def plan(people: int, shares: str | None, epsilons: tuple[float, ...], rows: tuple[int, ...], *, as_json: bool) -> None:
     """Tell before a study exists what it would show, and what to choose. Needs no workspace.
 
-    For each unit, cap, mechanism, epsilon and catalogue size: how likely the true top show is ranked first by one
-    week's plain estimates (the published ranking also uses earlier weeks and does better), how wide the intervals are,
-    and what a whole week costs a member.
+    For each unit, cap, mechanism, epsilon and catalogue size, with one coordinator and with two: how likely the true
+    top show is ranked first by one week's plain estimates (the published ranking also uses earlier weeks and does
+    better), how wide the intervals are, and what a whole week costs a member.
     """
     top_shares = _parse(shares) if shares else TOP_SHARES
     studied = studies(rows or CATALOGUES, epsilons or EPSILONS)
-    if not studied:
+    if {study.trust for study in studied} != set(get_args(Trust)):
         raise StudyError("none of these studies is sound: name an epsilon above 0 and at most 30")
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(f"{len(studied)} studies", total=len(studied))
         found = list(prospects(people, studied, top_shares, lambda done, _: bar.update(task, completed=done)))
-        chosen = advise(found)
+        chosen = advise([each for each in found if each.trust == "one-coordinator"])
+        shared = advise([each for each in found if each.trust == "two-coordinators"])
         default = Study(catalogue_rows=max(study.catalogue_rows for study in studied), catalogue_sha256="0" * 64)
         needed = people_needed(default, top_shares)
-    words = _words(chosen, needed)
+        pair_needed = people_needed(replace(default, **PAIR), top_shares)
+    words = [*_words(chosen, needed), _pair_words(shared, pair_needed)]
     if as_json:
         studies_json = [each.to_json() for each in found]
         document = {"people": people, "top_shares": list(top_shares), "studies": studies_json}
@@ -68,7 +73,10 @@ def plan(people: int, shares: str | None, epsilons: tuple[float, ...], rows: tup
             "words": words,
             "command": _command(chosen),
         }
-        click.echo(json.dumps({**document, "advice": advice, "people_needed_by_default": needed}, indent=2))
+        pair_advice = {**shared.to_json(), "reaches": shared.named_first >= NAMED, "command": _command(shared)}
+        document |= {"advice": advice, "people_needed_by_default": needed}
+        document |= {"two_coordinators": pair_advice, "people_needed_by_two_coordinators": pair_needed}
+        click.echo(json.dumps(document, indent=2))
         return
     Console(width=None if console.is_terminal else 120).print(_table(found, chosen))
     for line in words:
@@ -93,6 +101,7 @@ def _table(found: list[Prospect], chosen: Prospect) -> Table:
     """Return the prospects as a table, the advised one marked."""
     table = Table(title=f"What {found[0].people:,} people would see each week")
     for name in (
+        "trust",
         "unit",
         "mechanism",
         "caps",
@@ -103,11 +112,12 @@ def _table(found: list[Prospect], chosen: Prospect) -> Table:
         "interval",
         "top 10",
     ):
-        table.add_column(name, justify="left" if name in {"unit", "mechanism", "caps"} else "right")
+        table.add_column(name, justify="left" if name in {"trust", "unit", "mechanism", "caps"} else "right")
     for each in found:
         caps = [f"{each.max_views_per_show} views"] if each.max_views_per_show > 1 else []
         caps += [f"{each.max_shows_per_week} shows"] if each.max_shows_per_week else []
         table.add_row(
+            each.trust.split("-")[0],
             each.unit,
             each.mechanism,
             ", ".join(caps),
@@ -132,7 +142,7 @@ def _words(chosen: Prospect, needed: int | None) -> list[str]:
     else:
         best = f"{chosen.epsilon:g} per {chosen.unit}, {chosen.mechanism}, {first}"
         lines = [
-            f"no study compared here names the true top show in {NAMED:.0%} of weeks with so few people",
+            f"with one coordinator no study names the true top show in {NAMED:.0%} of weeks with so few people",
             f"the best at epsilon up to {DEFAULT_EPSILON:g}: {best}; weeks that stay open are shown as such",
         ]
     if chosen.epsilon > DEFAULT_EPSILON or chosen.unit == "view":
@@ -142,9 +152,19 @@ def _words(chosen: Prospect, needed: int | None) -> list[str]:
     return [*lines, "the default study would not do it with a million people"]
 
 
+def _pair_words(shared: Prospect, needed: int | None) -> str:
+    """Return in a sentence what two coordinators would reach."""
+    people = f"; their default study needs about {needed:,} people" if needed else ""
+    return (
+        f"two coordinators, who noise the sum: epsilon {shared.epsilon:g} per {shared.unit} names the true top show "
+        f"first in {shared.named_first:.0%} of weeks{people}"
+    )
+
+
 def _command(chosen: Prospect) -> str:
     """Return the command that publishes such a study."""
     parts = ["netflix-trend-aggregator study new", f"--unit {chosen.unit}", f"--epsilon {chosen.epsilon:g}"]
     parts += [f"--mechanism {chosen.mechanism}", f"--max-views-per-show {chosen.max_views_per_show}"]
     parts += [f"--max-shows-per-week {chosen.max_shows_per_week}"] if chosen.max_shows_per_week else []
+    parts += ["--trust two-coordinators --helper EMAIL"] if chosen.trust == "two-coordinators" else []
     return " ".join(parts)

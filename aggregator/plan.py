@@ -12,8 +12,9 @@ SciPy is imported where it is used: it takes longer than the rest of the app, an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from shared.errors import StudyError
 from shared.mechanism import mechanism_of
-from shared.study import MechanismName, Study, Unit
+from shared.study import Coordinator, MechanismName, Study, Trust, Unit
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,6 +43,16 @@ _SHOWS_A_WEEK: Final = np.round(np.interp((np.arange(400) + 0.5) / 400, _LEVELS,
 _VIEWS_A_SHOW: Final = np.round(np.interp((np.arange(400) + 0.5) / 400, _LEVELS, _VIEWS))
 _GRID: Final = np.linspace(-8, 8, 401)  # deviations
 _NO_CATALOGUE: Final = "0" * 64
+_NO_KEY: Final = "0" * 64
+PAIR: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "trust": "two-coordinators",
+        "mechanism": "laplace",
+        "leader": Coordinator("leader@example.invalid", _NO_KEY, _NO_KEY),
+        "helper": Coordinator("helper@example.invalid", _NO_KEY, _NO_KEY),
+    }
+)
+"""What makes a study that is only planned one of two coordinators: nobody's addresses and keys."""
 _MECHANISMS: Final[tuple[MechanismName, ...]] = ("randomized-response", "laplace")
 
 
@@ -57,6 +68,7 @@ class Prospect:
     max_views_per_show: int
     max_shows_per_week: int | None
     mechanism: MechanismName
+    trust: Trust
     epsilon_of_a_week: float
     """The privacy loss of a whole week, for someone who watches as many shows as nine in ten do at most."""
     named_first: float
@@ -74,7 +86,7 @@ class Prospect:
 
 
 def studies(rows: Sequence[int] = CATALOGUES, epsilons: Sequence[float] = EPSILONS) -> list[Study]:
-    """Return the studies worth comparing: every unit, cap, mechanism, epsilon and catalogue size that is sound."""
+    """Return the studies worth comparing: each sound trust, unit, cap, mechanism, epsilon and catalogue size."""
     found = []
     for size in rows:
         for epsilon in epsilons:
@@ -83,6 +95,7 @@ def studies(rows: Sequence[int] = CATALOGUES, epsilons: Sequence[float] = EPSILO
             terms += [{"unit": "view", "mechanism": "laplace", "max_views_per_show": cap} for cap in VIEW_CAPS[1:]]
             for cap in WEEK_CAPS:
                 terms += [{"unit": "week", "max_shows_per_week": cap, "mechanism": name} for name in _MECHANISMS]
+            terms += [{**each, **PAIR} for each in terms if each.get("mechanism") == "laplace"]
             for each in terms:
                 try:
                     found.append(Study(catalogue_rows=size, catalogue_sha256=_NO_CATALOGUE, epsilon=epsilon, **each))
@@ -125,6 +138,7 @@ def prospect(people: int, study: Study, top_shares: Sequence[float] = TOP_SHARES
         study.max_views_per_show,
         study.max_shows_per_week,
         study.mechanism,
+        study.trust,
         study.epsilon * units[study.unit],
         named_first(expected, deviation),
         half_width,

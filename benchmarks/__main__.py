@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import accuracy, reading, scale
+from benchmarks import accuracy, pair, people, reading, scale
 from benchmarks.tables import table
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -21,9 +21,14 @@ def main() -> None:
     sys.stdout.write("Reading and reducing an export beside pandas.read_csv of the same file\n\n" + table(rows))
     scaled = scale.measure()
     sys.stdout.write("\nThe aggregator over many datasites beside the floor on the same files\n\n" + table(scaled))
+    paired = pair.measure()
+    sys.stdout.write("\n" + pair.tables(paired))
+    needed = people.measure()
+    sys.stdout.write("\nPeople needed to name the true top show in 95 of 100 weeks\n\n" + table(needed))
     figures = accuracy.measure()
     sys.stdout.write("\n" + accuracy.tables(figures))
-    found = {"machine": machine, "packages": packages, "reading": rows, "scale": scaled, **figures}
+    found = {"machine": machine, "packages": packages, "reading": rows, "scale": scaled, **paired, "people": needed}
+    found |= figures
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

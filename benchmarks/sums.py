@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aggregator.combine import Estimates, Total, estimate
-from shared.mechanism import RandomizedResponse, randomizer_of
+from shared.mechanism import COORDINATORS, NoisedSum, RandomizedResponse, mechanism_of
 from shared.study import Study
 from shared.week import IsoWeek
 
@@ -62,13 +62,14 @@ def simulate(luck: np.random.Generator, participants: npt.ArrayLike, shows: int)
 def noised_sums(
     luck: np.random.Generator, study: Study, viewers: npt.NDArray[np.int64], participants: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Return sums of releases, drawn from the exact distribution of the mechanism's sum."""
-    mechanism = randomizer_of(study)
+    """Return noised sums as coordinators get them, drawn from the exact distribution of the mechanism's sum."""
+    mechanism = mechanism_of(study)
     if isinstance(mechanism, RandomizedResponse):
         q = mechanism.flip_probability
         return luck.binomial(viewers, 1 - q) + luck.binomial(participants - viewers, q)
     stop = 1 - np.exp(-study.epsilon / study.sensitivity)
-    up, down = (luck.negative_binomial(np.broadcast_to(participants, viewers.shape), stop) for _ in range(2))
+    draws = COORDINATORS if isinstance(mechanism, NoisedSum) else participants
+    up, down = (luck.negative_binomial(np.broadcast_to(draws, viewers.shape), stop) for _ in range(2))
     return viewers + up - down
 
 

@@ -2,13 +2,24 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from aggregator.__main__ import main
 from aggregator.cli import call
-from aggregator.plan import NAMED, advise, expected_counts, named_first, people_needed, prospect, prospects, studies
+from aggregator.plan import (
+    NAMED,
+    PAIR,
+    advise,
+    expected_counts,
+    named_first,
+    people_needed,
+    prospect,
+    prospects,
+    studies,
+)
 from benchmarks.sums import noised_sums
 from shared.errors import StudyError
 from shared.mechanism import ExactCounts, randomizer_of
@@ -68,11 +79,28 @@ def test_more_people_a_larger_epsilon_and_a_smaller_catalogue_name_it_more_often
     assert prospect(100, terms(2.0, rows=500)).named_first > prospect(100, terms(2.0)).named_first
 
 
+@pytest.mark.parametrize(("people", "epsilon"), [(94, 1.0), (48, 2.0)])
+def test_it_agrees_with_what_others_found_for_two_coordinators(people: int, epsilon: float) -> None:
+    study = Study(catalogue_rows=2000, catalogue_sha256="0" * 64, epsilon=epsilon, **PAIR)
+    assert prospect(people, study, (0.2, 0.15)).named_first == pytest.approx(0.95, abs=0.04)  # Laplace, few people
+
+
+def test_two_coordinators_are_compared_as_well_and_name_it_with_fewer_people() -> None:
+    found = studies((2000,), (2.0,))
+    assert {study.trust for study in found} == {"one-coordinator", "two-coordinators"}
+    assert len({study.id for study in found}) == len(found)
+    needed, pair_needed = people_needed(terms(2.0)), people_needed(replace(terms(2.0), **PAIR))
+    assert needed is not None
+    assert pair_needed is not None
+    assert pair_needed < needed / 3
+
+
 def test_the_advice_costs_a_week_least_among_those_that_do_it() -> None:
     found = list(prospects(300, studies((500, 2000), (1.0, 2.0, 4.0))))
     good = [each for each in found if each.named_first >= NAMED]
     assert advise(found).epsilon_of_a_week == min(each.epsilon_of_a_week for each in good)
-    poor = list(prospects(6, studies((2000,), (1.0, 4.0))))
+    one = [study for study in studies((2000,), (1.0, 4.0)) if study.trust == "one-coordinator"]
+    poor = list(prospects(6, one))
     assert advise(poor).epsilon <= 2
 
 
@@ -104,6 +132,10 @@ def test_the_command_prints_json_and_a_table_and_needs_no_workspace(capsys: pyte
     document = json.loads(capsys.readouterr().out)
     assert document["top_shares"] == [0.2, 0.15]
     assert {study["unit"] for study in document["studies"]} == {"view", "show", "week"}
+    assert {study["trust"] for study in document["studies"]} == {"one-coordinator", "two-coordinators"}
+    assert document["advice"]["trust"] == "one-coordinator"
+    assert document["two_coordinators"]["command"].endswith("--trust two-coordinators --helper EMAIL")
+    assert document["advice"]["words"][-1].startswith("two coordinators")
     assert any("raised the limits" in words for words in document["advice"]["words"])
     assert document["advice"]["command"].startswith("netflix-trend-aggregator study new --unit show")
     assert call(line) == 0
