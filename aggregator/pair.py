@@ -8,7 +8,7 @@ days.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -74,9 +74,15 @@ class Pair:
         permit(folder, pattern=EVERYTHING, readers=[self.workspace.datasite(reader).name])
         write_if_changed(folder / name, data)
 
-    def opened(self, week: IsoWeek, wanted: Callable[[bytes], bool]) -> Iterator[tuple[str, bytes, bytes, Study, Half]]:
-        """Yield e-mail, id, bytes, study and half of each report of a week that is wanted and can be opened."""
-        for _, email, path in find_reports(self.workspace.datasites, week, self.counts):
+    def found(self, week: IsoWeek) -> list[tuple[str, str, str]]:
+        """Return datasite, e-mail and path of each file of a week that counts."""
+        return list(find_reports(self.workspace.datasites, week, self.counts))
+
+    def opened(
+        self, week: IsoWeek, files: Iterable[tuple[str, str, str]], wanted: Callable[[bytes], bool]
+    ) -> Iterator[tuple[str, bytes, bytes, Study, Half]]:
+        """Yield e-mail, id, bytes, study and half of each report in these files that is wanted and can be opened."""
+        for _, email, path in files:
             try:
                 data, report, study = read_report(path, week, self.studies)
                 if wanted(report.id):
@@ -123,12 +129,13 @@ def _advance(pair: Pair, week: IsoWeek) -> Standing | None:
         return _conclude(pair, week, batch)
     study = max(pair.studies.values(), key=lambda each: each.open_weeks)
     over = week.end + timedelta(weeks=study.open_weeks)
-    present = sum(1 for _ in find_reports(pair.workspace.datasites, week, pair.counts))
+    files = pair.found(week)
+    present = len(files)
     if pair.takes_reports(week):
         return _waiting(study, present, f"its counts are collected from {over} on")
     if (pair.exchange(pair.workspace.email) / batch_name(week)).exists():
         return _waiting(study, present, "it was collected before, and the record of it is lost")
-    batch = _collect(pair, week)
+    batch = _collect(pair, week, files)
     if batch:
         return _conclude(pair, week, batch)
     if over + timedelta(weeks=LATE_WEEKS) <= pair.today:
@@ -167,13 +174,13 @@ def _answers(answer: Message, asked: Message, study: Study) -> bool:
     return set(answer.ids) <= set(asked.ids) and len(answer.ids) >= study.min_participants
 
 
-def _collect(pair: Pair, week: IsoWeek) -> Batch | None:
+def _collect(pair: Pair, week: IsoWeek, files: list[tuple[str, str, str]]) -> Batch | None:
     """Record the leader's batch of a week: the study that most reports are under counts. None if they are too few."""
     sums: dict[str, Half] = {}
     ids: dict[str, list[bytes]] = {}
 
     def kept() -> Iterator[tuple[bytes, str, str, bytes]]:
-        for email, report_id, data, study, half in pair.opened(week, lambda _id: True):
+        for email, report_id, data, study, half in pair.opened(week, files, lambda _id: True):
             if len(ids.setdefault(study.id, [])) < MAX_PARTICIPANTS:
                 ids[study.id].append(report_id)
                 sums.setdefault(study.id, np.zeros(study.catalogue_rows, dtype=np.uint32))[:] += half
@@ -184,8 +191,7 @@ def _collect(pair: Pair, week: IsoWeek) -> Batch | None:
         if study_id is None or len(ids[study_id]) < pair.studies[study_id].min_participants:
             return None
         message = sign_message(Message(study_id, week, tuple(ids[study_id])), pair.keys)
-        files = sum(1 for _ in find_reports(pair.workspace.datasites, week, pair.counts))
-        return Batch(study_id, message, sums[study_id], files - sum(map(len, ids.values())))
+        return Batch(study_id, message, sums[study_id], len(files) - sum(map(len, ids.values())))
 
     return pair.record.begin(week, kept(), conclude)
 
@@ -244,7 +250,7 @@ def _answer(pair: Pair, week: IsoWeek, path: Path) -> str:
     wanted = frozenset(batch.ids)
     total = np.zeros(study.catalogue_rows, dtype=np.uint32)
     taken = []
-    for _, report_id, _, of, half in pair.opened(week, wanted.__contains__):
+    for _, report_id, _, of, half in pair.opened(week, pair.found(week), wanted.__contains__):
         if of.id == study.id:
             total += half
             taken.append(report_id)

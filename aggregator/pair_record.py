@@ -18,6 +18,7 @@ from shared.sharing import Half
 from shared.week import IsoWeek
 
 VERSION: Final = 1
+_PAGE_BYTES: Final = 65_536  # several reports a page: smaller ones would spread each over many, far slower
 
 _TABLES: Final = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -34,8 +35,8 @@ CREATE TABLE reports (
     study TEXT NOT NULL,
     email TEXT NOT NULL,
     data BLOB NOT NULL,
-    PRIMARY KEY (week, id)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (week, id)
+) STRICT;
 CREATE TABLE answers (week INTEGER PRIMARY KEY, message BLOB NOT NULL, reports INTEGER NOT NULL) STRICT;
 CREATE TABLE results (
     week INTEGER PRIMARY KEY,
@@ -161,7 +162,11 @@ class PairRecord:
                 "INSERT INTO results VALUES (?, ?, ?, ?, ?)",
                 (week.key, result.study, result.total.participants, sums, result.plausible),
             )
-            self._connection.execute("DELETE FROM reports WHERE week = ?", (week.key,))
+            others = self._connection.execute("SELECT 1 FROM reports WHERE week != ? LIMIT 1", (week.key,)).fetchall()
+            if others:
+                self._connection.execute("DELETE FROM reports WHERE week = ?", (week.key,))
+            else:  # SQLite forgets a whole table without copying it to its journal first
+                self._connection.execute("DELETE FROM reports")
 
     def _execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self._failures():
@@ -183,5 +188,5 @@ def open_record(path: Path) -> Iterator[PairRecord]:
 
     Raises: LedgerError if it cannot be read or written, or was made by a newer version.
     """
-    with contextlib.closing(open_database(path, _TABLES, VERSION)) as connection:
+    with contextlib.closing(open_database(path, _TABLES, VERSION, _PAGE_BYTES)) as connection:
         yield PairRecord(connection, path)

@@ -23,7 +23,7 @@ def watched_reports(datasites: Path) -> str:
     return f"{datasites}{EACH}{_FOLDER}"
 
 
-def find_reports(datasites: Path, week: IsoWeek, counts: Callable[[str], bool]) -> Iterator[tuple[str, str, Path]]:
+def find_reports(datasites: Path, week: IsoWeek, counts: Callable[[str], bool]) -> Iterator[tuple[str, str, str]]:
     """Yield datasite, e-mail address and path of each member's file for a week, in the order of the addresses.
 
     Of one address in several cases only one is yielded, that in lower case if there is one. `counts` tells whether a
@@ -35,7 +35,7 @@ def find_reports(datasites: Path, week: IsoWeek, counts: Callable[[str], bool]) 
         spelled.setdefault(datasite.lower(), datasite)
     for email, datasite in sorted(spelled.items()):
         if counts(email):
-            yield datasite, email, datasites / datasite / name
+            yield datasite, email, f"{datasites}/{datasite}/{name}"
 
 
 def datasites_with_reports(datasites: Path) -> list[str]:
@@ -43,7 +43,7 @@ def datasites_with_reports(datasites: Path) -> list[str]:
     return sorted(name for name, _ in each(str(datasites), _FOLDER))
 
 
-def read_report(path: Path, week: IsoWeek, studies: Mapping[str, Study]) -> tuple[bytes, Report, Study]:
+def read_report(path: str, week: IsoWeek, studies: Mapping[str, Study]) -> tuple[bytes, Report, Study]:
     """Return a file's bytes, the report in it, and its study.
 
     Raises: ReportError if it is no report of this week under one of these studies.

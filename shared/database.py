@@ -10,8 +10,10 @@ from shared.errors import LedgerError
 from shared.files import make_folder
 
 
-def open_database(path: Path, tables: str, version: int) -> sqlite3.Connection:
+def open_database(path: Path, tables: str, version: int, page_bytes: int = 4096) -> sqlite3.Connection:
     """Return a connection to a private database, made with these `tables` at the first time; commits are durable.
+
+    `page_bytes` is SQLite's page size: large where rows are.
 
     Raises: LedgerError if it is none, cannot be read or written, or was made by a newer version.
     """
@@ -20,6 +22,7 @@ def open_database(path: Path, tables: str, version: int) -> sqlite3.Connection:
         make_folder(path.parent, private=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+        connection.execute(f"PRAGMA page_size = {page_bytes}")  # of a new file; nothing in one that is there
         connection.execute("PRAGMA synchronous = EXTRA")
         connection.execute("PRAGMA foreign_keys = ON")
         found = int(connection.execute("PRAGMA user_version").fetchone()[0])
