@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
 import subprocess
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import click
 
@@ -24,7 +25,7 @@ from aggregator.registry import CURATOR
 from aggregator.terms import draft_study, publish_record, publish_study, read_terms
 from aggregator.workers import dask_executor
 from shared.commands import CONTEXT, at_terminal, carry_out, completion_command, examples, local_now, run_command
-from shared.errors import HistoryError
+from shared.errors import HistoryError, WorkspaceError
 from shared.files import PATIENCE, only_instance
 from shared.promise import terms_in_words
 from shared.screen import Column, print_lines, print_table, screen
@@ -39,6 +40,9 @@ from shared.workspace import (
     load_workspace,
     permit,
 )
+
+NEEDED: Final = ("openpyxl", "scipy", "vl_convert", "yaml")
+"""The modules of the extra `aggregator`."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,16 @@ def cli() -> None:
 
     You see noised releases and their sums, never what anyone watched.
     """
+    check_packages()
+
+
+def check_packages() -> None:
+    """Stop where the package is installed as members install it. Raises: WorkspaceError."""
+    if any(importlib.util.find_spec(name) is None for name in NEEDED):
+        raise WorkspaceError(
+            'the coordinator\'s app needs more packages: pip install "netflix-trend[aggregator]", or of a clone '
+            'pip install "PATH-OF-THE-CLONE[aggregator]"'
+        )
 
 
 cli.add_command(

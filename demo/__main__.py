@@ -80,7 +80,7 @@ def report(outcome: Outcome) -> list[str]:
     risers = sorted((show for show in outcome.trends["shows"] if show["change"] is not None), key=_change)[-3:]
     for show in reversed(risers):
         low, high = (100 * end for end in show["change_interval95"])
-        stands = "" if show["direction"] in {"rising", "new"} else " (within the noise)"
+        stands = "" if show["direction"] in {"rising", "new"} else " (not sure)"
         lines.append(
             f"riser: {show['show']}, {100 * show['change']:+.1f} points of share [{low:+.1f}, {high:+.1f}]{stands}"
         )

@@ -24,7 +24,7 @@ from participant.ledger import read_ledger
 from participant.preview import preview as look_ahead
 from participant.settings import Settings, local_zone, read_settings
 from participant.show import print_preview, print_standing
-from participant.status import export_note, standing
+from participant.status import export_note, standing, study_note
 from participant.tables import count_shows, explain_views, format_table
 from participant.terms import read_terms
 from participant.welcome import Wishes, ask_what_is_missing, checks
@@ -200,7 +200,10 @@ def status(*, as_json: bool) -> None:
     workspace = load_workspace(config_path())
     settings = read_settings(workspace.app(PARTICIPANT_APP) / "settings.toml")
     with read_ledger(steps.ledger_path(workspace)) as ledger:
-        note = export_note(settings, ledger, local_now(), Path.home()) if settings.aggregator else None
+        notes = []
+        if settings.aggregator:
+            notes += [study_note(workspace, settings), export_note(settings, ledger, local_now(), Path.home())]
+        note = "\n".join(each for each in notes if each) or None
         found = standing(workspace, settings, ledger, note)
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))

@@ -69,8 +69,8 @@ def install_participant(
             raise SettingsError("name the coordinator: netflix-trend-participant install --aggregator EMAIL")
         if before and coordinator != before:
             raise SettingsError(
-                f"this app takes part with {before}; to change to {coordinator}, first take back what is published: "
-                f"netflix-trend-participant withdraw"
+                f"this app takes part with {before}; to change to {coordinator}, first take back what is published"
+                f"{'' if ledger.weeks() else ' (nothing is yet: nothing is lost)'}: netflix-trend-participant withdraw"
             )
         if take_over and may_be_published_elsewhere(workspace, ledger, coordinator):
             raise WorkspaceError(
@@ -114,12 +114,13 @@ def withdraw_participant(workspace: Workspace, now: datetime) -> str:
         open_ledger(ledger_path(workspace)) as ledger,
     ):
         take_stock(workspace, ledger, ledger.fact(COORDINATOR), now)
+        done = _TAKEN_BACK if ledger.weeks() or ledger.blocked else "withdrawn: nothing of yours was published"
         ledger.note(WITHDRAWN, "yes")
         remove_published(workspace, ledger)
         ledger.note(COORDINATOR, "")
         if path.exists():
             write_settings(path, TEMPLATE, {"aggregator": ""})
-    return f"{_TAKEN_BACK}. To take part again: netflix-trend-participant install --aggregator EMAIL"
+    return f"{done}. To take part again: netflix-trend-participant install --aggregator EMAIL"
 
 
 def uninstall_participant(workspace: Workspace, now: datetime) -> str:

@@ -15,6 +15,7 @@ from participant.app import WITHDRAWN, time_zone
 from participant.exports import exports_made, find_exports
 from participant.ledger import Draw, Ledger
 from participant.settings import Settings
+from participant.terms import check_offered_by_both, read_terms
 from shared.errors import NetflixTrendError
 from shared.promise import SUBJECT, odds
 from shared.study import Study, Unit
@@ -136,3 +137,14 @@ def export_note(settings: Settings, ledger: Ledger, now: datetime, home: Path) -
         return export_age(settings, ledger, now, home).line
     except NetflixTrendError as error:
         return str(error)
+
+
+def study_note(workspace: Workspace, settings: Settings) -> str | None:
+    """Return what the app waits for or cannot use of the coordinator's study; None if all is well."""
+    try:
+        study, _ = read_terms(workspace, settings.aggregator)
+        settings.check_limits(study)
+        check_offered_by_both(workspace, study, settings.aggregator)
+    except NetflixTrendError as error:
+        return str(error)
+    return None

@@ -68,7 +68,7 @@ def _arrived(path: Path, limit: int, coordinator: str) -> bytes:
     except FileNotFoundError:
         raise NotYet(
             f"waiting for {path.name} of {coordinator}: SyftBox brings it once that coordinator has installed the "
-            f"aggregator. If this lasts, check the address in settings.toml"
+            f"aggregator. If this lasts, check the address; withdraw, then install --aggregator EMAIL changes it"
         ) from None
     except OSError as error:
         raise StudyError(f"cannot read {path.name} of {coordinator}: {error.strerror or error}") from None

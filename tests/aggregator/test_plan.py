@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from aggregator import cli
 from aggregator.__main__ import main
 from aggregator.cli import call
 from aggregator.plan import (
@@ -21,7 +22,7 @@ from aggregator.plan import (
     studies,
 )
 from benchmarks.sums import noised_sums
-from shared.errors import StudyError
+from shared.errors import ExitCode, StudyError
 from shared.mechanism import ExactCounts, randomizer_of
 from shared.study import MechanismName, Study
 
@@ -146,3 +147,11 @@ def test_the_command_prints_json_and_a_table_and_needs_no_workspace(capsys: pyte
 def test_shares_that_cannot_be_read_are_one_clear_line(shares: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["plan", "--people", "40", "--shares", shares]) != 0
     assert "--shares" in capsys.readouterr().err
+
+
+def test_what_was_installed_as_members_install_it_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "NEEDED", (*cli.NEEDED, "a_package_that_is_not_here"))
+    assert call(["plan", "--people", "40"]) == ExitCode.WORKSPACE
+    assert 'pip install "netflix-trend[aggregator]"' in capsys.readouterr().err
