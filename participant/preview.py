@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from participant.age import age_of
 from participant.app import affordable_weeks, check_part, due_weeks, ledger_path, read_history_of, time_zone
 from participant.bound import bound_counts
 from participant.ledger import read_ledger
@@ -137,6 +138,8 @@ def preview(workspace: Workspace, settings: Settings, now: datetime, home: Path)
                 )
         except NetflixTrendError as error:
             obstacle = str(error)
+        if not due and obstacle is None:
+            obstacle = age_of(history.made, now.date()).line
         counts = count_views(history.views, catalogue)
         weeks = {}
         for week in due:

@@ -131,3 +131,13 @@ def test_a_copy_of_the_ledger_keeps_nothing(neighbourhood: Neighbourhood, box: W
         device = copy.device
     with read_ledger(ledger_path(box)) as copy:
         assert (copy.fact("anything"), copy.device) == ("", device)
+
+
+def test_an_old_export_is_why_nothing_would_be_released(neighbourhood: Neighbourhood) -> None:
+    neighbourhood.coordinator()
+    box = neighbourhood.join("olga@example.org", 'Title,Date\n"Dark","2024-07-01"\n', TUESDAY - timedelta(weeks=12))
+    publish_study(box.results(COORDINATOR), {})
+    settings = read_settings(box.app(PARTICIPANT_APP) / "settings.toml")
+    found = preview(box, settings, TUESDAY, neighbourhood.home("olga@example.org"))
+    assert found.weeks == {}
+    assert "download your history anew" in (found.obstacle or "")
