@@ -64,13 +64,9 @@ class Pair:
         """Tell whether members may still share a week."""
         return any(still_open(week, study.open_weeks, self.today) for study in self.studies.values())
 
-    def exchange(self, email: str) -> Path:
-        """Return the folder in which a coordinator writes to the other one."""
-        return self.workspace.exchange(email)
-
     def publish(self, name: str, data: bytes, reader: str) -> None:
         """Write a message into this coordinator's folder, for the other one alone."""
-        folder = self.exchange(self.workspace.email)
+        folder = self.workspace.exchange(self.workspace.email)
         permit(folder, pattern=EVERYTHING, readers=[self.workspace.datasite(reader).name])
         write_if_changed(folder / name, data)
 
@@ -133,7 +129,7 @@ def _advance(pair: Pair, week: IsoWeek) -> Standing | None:
     present = len(files)
     if pair.takes_reports(week):
         return _waiting(study, present, f"its counts are collected from {over} on")
-    if (pair.exchange(pair.workspace.email) / batch_name(week)).exists():
+    if (pair.workspace.exchange(pair.workspace.email) / batch_name(week)).exists():
         return _waiting(study, present, "it was collected before, and the record of it is lost")
     batch = _collect(pair, week, files)
     if batch:
@@ -150,7 +146,7 @@ def _conclude(pair: Pair, week: IsoWeek, batch: Batch) -> Standing:
     helper = study.helper.email if study.helper else ""
     pair.publish(batch_name(week), batch.message, helper)
     try:
-        data = read_regular_file(pair.exchange(helper) / answer_name(week), MOST_MESSAGE_BYTES)
+        data = read_regular_file(pair.workspace.exchange(helper) / answer_name(week), MOST_MESSAGE_BYTES)
         answer, _ = read_message(data, "answer", week, [study])
     except (OSError, ReportError):
         answer = None
@@ -226,8 +222,8 @@ def help_leader(pair: Pair, leader: str) -> list[str]:
     for week in pair.weeks:
         if week in answered or pair.takes_reports(week):
             continue
-        mine = pair.exchange(pair.workspace.email) / answer_name(week)
-        path = pair.exchange(leader) / batch_name(week)
+        mine = pair.workspace.exchange(pair.workspace.email) / answer_name(week)
+        path = pair.workspace.exchange(leader) / batch_name(week)
         if mine.exists() or not path.exists():
             continue
         said.append(_answer(pair, week, path))

@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.steps import run_step
 from benchmarks.tables import table
 
 SIZES: Final = (100, 1_000, 10_000)
 REPEATS: Final = 3  # the fastest counts: the others were disturbed
-ROOT: Final = Path(__file__).parent.parent
 _STEPS: Final = {
     "leader's floor": ("floor", "leader"),
     "helper's floor": ("floor", "helper"),
@@ -48,8 +46,8 @@ def main() -> None:
 def measure(sizes: tuple[int, ...] = SIZES) -> dict[str, list[Row]]:
     """Return the rows of both tables: sharing, and collecting for each number of participants."""
     with tempfile.TemporaryDirectory() as folder:
-        _step("make", folder, "0")
-        runs = [_step("share", folder) for _ in range(REPEATS)]
+        run_step("pair_step", "make", folder, "0")
+        runs = [run_step("pair_step", "share", folder) for _ in range(REPEATS)]
     shared = {name: min(run[name] for run in runs) for name in ("s", "floor")}
     sharing = {
         "floor_us": round(1e6 * shared["floor"]),
@@ -71,10 +69,10 @@ def _collecting(size: int) -> list[Row]:
     """Return a row for each part of collecting a week."""
     best: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        _step("make", folder, str(size))
+        run_step("pair_step", "make", folder, str(size))
         for _ in range(REPEATS):
             for name, arguments in _STEPS.items():
-                run = _step(arguments[0], folder, *arguments[1:])
+                run = run_step("pair_step", arguments[0], folder, *arguments[1:])
                 best[name] = min(best.get(name, run), run, key=lambda each: each["s"])
     leader = {name: best["batch"][name] + best["conclusion"][name] for name in ("s", "noise")}
     best["batch and conclusion"] = {**leader, "mb": max(best["batch"]["mb"], best["conclusion"]["mb"])}
@@ -95,18 +93,6 @@ def _collecting(size: int) -> list[Row]:
             }
         )
     return rows
-
-
-def _step(step: str, folder: str, *arguments: str) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.pair_step", step, folder, *arguments],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
 
 
 if __name__ == "__main__":

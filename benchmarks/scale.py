@@ -20,14 +20,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.steps import ROOT, run_step
 from benchmarks.tables import table
 
 SIZES: Final = (100, 1_000, 10_000)
 REPEATS: Final = 3  # the fastest counts: the others were disturbed
-ROOT: Final = Path(__file__).parent.parent
 
 
 def main() -> None:
@@ -47,11 +46,11 @@ def measure(sizes: tuple[int, ...] = SIZES) -> list[dict[str, Any]]:
 
 def _measure(size: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        _step("make", folder, str(size))
+        run_step("scale_step", "make", folder, str(size))
         floors = {name: _fastest(name, folder)["s"] for name in ("load", "fromfile")}
         first = _fastest("first", folder)
-        rebuilt = _step("rebuilt", folder)
-        news = _step("news", folder)
+        rebuilt = run_step("scale_step", "rebuilt", folder)
+        news = run_step("scale_step", "news", folder)
         for _ in range(3):
             _once(folder)
         unchanged = min(_once(folder) for _ in range(REPEATS))
@@ -76,20 +75,8 @@ def _measure(size: int) -> dict[str, Any]:
     }
 
 
-def _step(step: str, folder: str, *arguments: str) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.scale_step", step, folder, *arguments],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
-
-
 def _fastest(step: str, folder: str) -> dict[str, float]:
-    return min((_step(step, folder) for _ in range(REPEATS)), key=lambda run: run["s"])
+    return min((run_step("scale_step", step, folder) for _ in range(REPEATS)), key=lambda run: run["s"])
 
 
 def _once(folder: str) -> float:
