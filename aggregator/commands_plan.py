@@ -6,12 +6,11 @@ import json
 import math
 import re
 from dataclasses import replace
-from typing import get_args
+from typing import Final, get_args
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from aggregator.plan import (
     CATALOGUES,
@@ -21,14 +20,25 @@ from aggregator.plan import (
     PAIR,
     TOP_SHARES,
     Prospect,
-    advise,
+    by_merit,
     people_needed,
     prospects,
+    shortlist,
     studies,
 )
 from shared.commands import examples
 from shared.errors import StudyError
+from shared.screen import Column, print_lines, print_table, screen
 from shared.study import Study, Trust
+
+_SHORTLIST: Final = 4  # of each trust
+_LEGEND: Final = (
+    "a week costs    the epsilon of all of a week together, for a member who watches more than nine in ten do",
+    "shows           that can be counted: the most watched ones of the catalogue",
+    "true top first  how often one week's figures would put the show that most watched first",
+    "interval        how far a show's figure may be off, in 95 of 100 cases; as a share of the top show's",
+    "top 10          how many of the ten shows ranked highest would be among the true ten",
+)
 
 
 @click.command(
@@ -41,8 +51,17 @@ from shared.study import Study, Trust
 @click.option("--shares", help="Shares of them who watch the leading shows a week (0.2,0.15,0.12,0.1,0.08).")
 @click.option("--epsilon", "epsilons", type=float, multiple=True, help="Compare these (0.5, 1, 2, 4).")
 @click.option("--rows", type=click.IntRange(1), multiple=True, help="Compare catalogues of so many shows.")
+@click.option("--all", "everything", is_flag=True, help="List every study compared, not only the best.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def plan(people: int, shares: str | None, epsilons: tuple[float, ...], rows: tuple[int, ...], *, as_json: bool) -> None:
+def plan(
+    people: int,
+    shares: str | None,
+    epsilons: tuple[float, ...],
+    rows: tuple[int, ...],
+    *,
+    everything: bool,
+    as_json: bool,
+) -> None:
     """Tell before a study exists what it would show, and what to choose. Needs no workspace.
 
     For each unit, cap, mechanism, epsilon and catalogue size, with one coordinator and with two: how likely the true
@@ -58,8 +77,8 @@ def plan(people: int, shares: str | None, epsilons: tuple[float, ...], rows: tup
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(f"{len(studied)} studies", total=len(studied))
         found = list(prospects(people, studied, top_shares, lambda done, _: bar.update(task, completed=done)))
-        chosen = advise([each for each in found if each.trust == "one-coordinator"])
-        shared = advise([each for each in found if each.trust == "two-coordinators"])
+        apart = [[each for each in found if each.trust == trust] for trust in ("one-coordinator", "two-coordinators")]
+        chosen, shared = (by_merit(each)[0] for each in apart)
         default = Study(catalogue_rows=max(study.catalogue_rows for study in studied), catalogue_sha256="0" * 64)
         needed = people_needed(default, top_shares)
         pair_needed = people_needed(replace(default, **PAIR), top_shares)
@@ -78,10 +97,13 @@ def plan(people: int, shares: str | None, epsilons: tuple[float, ...], rows: tup
         document |= {"two_coordinators": pair_advice, "people_needed_by_two_coordinators": pair_needed}
         click.echo(json.dumps(document, indent=2))
         return
-    Console(width=None if console.is_terminal else 120).print(_table(found, chosen))
-    for line in words:
-        click.echo(line)
-    click.echo(f"publish it with: {_command(chosen)}")
+    listed = found if everything else [each for part in apart for each in shortlist(part, _SHORTLIST)]
+    out = screen()
+    print_lines(out, [*words, f"publish it with: {_command(chosen)}", ""])
+    print_table(out, _COLUMNS, map(_row, listed), f"What {people:,} people would see each week")
+    print_lines(out, _LEGEND)
+    if len(listed) < len(found):
+        print_lines(out, [f"these are the best of {len(found)} studies; all of them: --all"])
 
 
 def _parse(text: str) -> tuple[float, ...]:
@@ -97,39 +119,36 @@ def _parse(text: str) -> tuple[float, ...]:
     return tuple(shares)
 
 
-def _table(found: list[Prospect], chosen: Prospect) -> Table:
-    """Return the prospects as a table, the advised one marked."""
-    table = Table(title=f"What {found[0].people:,} people would see each week")
-    for name in (
-        "trust",
-        "unit",
-        "mechanism",
-        "caps",
-        "epsilon",
-        "a week costs",
-        "shows",
-        "true top first",
-        "interval",
-        "top 10",
-    ):
-        table.add_column(name, justify="left" if name in {"trust", "unit", "mechanism", "caps"} else "right")
-    for each in found:
-        caps = [f"{each.max_views_per_show} views"] if each.max_views_per_show > 1 else []
-        caps += [f"{each.max_shows_per_week} shows"] if each.max_shows_per_week else []
-        table.add_row(
-            each.trust.split("-")[0],
-            each.unit,
-            each.mechanism,
-            ", ".join(caps),
-            f"{each.epsilon:g}",
-            f"{each.epsilon_of_a_week:.3g}",
-            f"{each.rows:,}",
-            f"{each.named_first:.0%}",
-            f"\u00b1{each.half_width:,.1f} ({each.half_width_share:.0%})",
-            f"{each.in_top_ten:.0%}",
-            style="bold reverse" if each is chosen else None,
-        )
-    return table
+_COLUMNS: Final = (
+    Column("trust"),
+    Column("unit"),
+    Column("mechanism"),
+    Column("caps"),
+    Column("epsilon", number=True),
+    Column("a week costs", number=True),
+    Column("shows", number=True),
+    Column("true top first", number=True),
+    Column("interval", number=True),
+    Column("top 10", number=True),
+)
+
+
+def _row(each: Prospect) -> tuple[str, ...]:
+    """Return a prospect as the cells of these columns."""
+    caps = [f"{each.max_views_per_show} views"] if each.max_views_per_show > 1 else []
+    caps += [f"{each.max_shows_per_week} shows"] if each.max_shows_per_week else []
+    return (
+        each.trust.split("-")[0],
+        each.unit,
+        each.mechanism,
+        ", ".join(caps),
+        f"{each.epsilon:g}",
+        f"{each.epsilon_of_a_week:.3g}",
+        f"{each.rows:,}",
+        f"{each.named_first:.0%}",
+        f"\u00b1{each.half_width:,.1f} ({each.half_width_share:.0%})",
+        f"{each.in_top_ten:.0%}",
+    )
 
 
 def _words(chosen: Prospect, needed: int | None) -> list[str]:
@@ -146,18 +165,22 @@ def _words(chosen: Prospect, needed: int | None) -> list[str]:
             f"the best at epsilon up to {DEFAULT_EPSILON:g}: {best}; weeks that stay open are shown as such",
         ]
     if chosen.epsilon > DEFAULT_EPSILON or chosen.unit == "view":
-        lines.append("members' apps join it only once they have raised the limits in their settings.toml")
-    if needed:
-        return [*lines, f"the default study (epsilon {DEFAULT_EPSILON:g} per show) needs about {needed:,} people"]
-    return [*lines, "the default study would not do it with a million people"]
+        raised = [f"max_epsilon_per_week = {chosen.epsilon:g}"] if chosen.epsilon > DEFAULT_EPSILON else []
+        raised += ['units = ["show", "week", "view"]'] if chosen.unit == "view" else []
+        lines.append(f"members' apps join it only once each has written {' and '.join(raised)} in settings.toml")
+    people = f"needs about {needed:,} people" if needed else "would not do with a million people"
+    return [
+        *lines,
+        f"to name it in {NAMED:.0%} of weeks, the default study (epsilon {DEFAULT_EPSILON:g} per show) {people}",
+    ]
 
 
 def _pair_words(shared: Prospect, needed: int | None) -> str:
     """Return in a sentence what two coordinators would reach."""
-    people = f"; their default study needs about {needed:,} people" if needed else ""
+    people = f"; for {NAMED:.0%} at epsilon {DEFAULT_EPSILON:g} per show they need about {needed:,} people"
     return (
-        f"two coordinators, who noise the sum: epsilon {shared.epsilon:g} per {shared.unit} names the true top show "
-        f"first in {shared.named_first:.0%} of weeks{people}"
+        f"two coordinators, who noise the sum: epsilon {shared.epsilon:g} per {shared.unit} names it in "
+        f"{shared.named_first:.0%} of weeks{people if needed else ''}"
     )
 
 

@@ -209,14 +209,26 @@ def people_needed(study: Study, top_shares: Sequence[float] = TOP_SHARES) -> int
     return 1 if lacking(1) >= 0 else math.ceil(optimize.brentq(lacking, 1, 1_000_000, xtol=0.5))
 
 
-def advise(found: Sequence[Prospect]) -> Prospect:
-    """Return the study to choose: of those that name the true top show with NAMED, the one that costs a week least.
+def by_merit(found: Sequence[Prospect]) -> list[Prospect]:
+    """Return the studies, the one to choose first.
 
-    Of equals the one with the larger catalogue, then the one that names it more often. If none does, the one that
-    names it most often at no more than the default epsilon.
+    First those that name the true top show with NAMED: the one that costs a week least, of equals the one with the
+    larger catalogue, then the one that names it more often. Then the others, at no more than the default epsilon before
+    those above it: the one that names it most often.
     """
-    good = [each for each in found if each.named_first >= NAMED]
-    if good:
-        return min(good, key=lambda each: (each.epsilon_of_a_week, -each.rows, -each.named_first))
-    modest = [each for each in found if each.epsilon <= DEFAULT_EPSILON] or list(found)
-    return max(modest, key=lambda each: (each.named_first, each.rows))
+
+    def key(each: Prospect) -> tuple[float, ...]:
+        if each.named_first >= NAMED:
+            return 0, each.epsilon_of_a_week, -each.rows, -each.named_first
+        return 1, each.epsilon > DEFAULT_EPSILON, -each.named_first, -each.rows
+
+    return sorted(found, key=key)
+
+
+def shortlist(found: Sequence[Prospect], length: int) -> list[Prospect]:
+    """Return so many of the best, without those that differ from a better one in the size of the catalogue alone."""
+    chosen: dict[tuple[Any, ...], Prospect] = {}
+    for each in by_merit(found):
+        terms = (each.trust, each.unit, each.mechanism, each.epsilon, each.max_views_per_show, each.max_shows_per_week)
+        chosen.setdefault(terms, each)
+    return list(chosen.values())[:length]

@@ -13,12 +13,13 @@ from aggregator.cli import call
 from aggregator.plan import (
     NAMED,
     PAIR,
-    advise,
+    by_merit,
     expected_counts,
     named_first,
     people_needed,
     prospect,
     prospects,
+    shortlist,
     studies,
 )
 from benchmarks.sums import noised_sums
@@ -99,10 +100,35 @@ def test_two_coordinators_are_compared_as_well_and_name_it_with_fewer_people() -
 def test_the_advice_costs_a_week_least_among_those_that_do_it() -> None:
     found = list(prospects(300, studies((500, 2000), (1.0, 2.0, 4.0))))
     good = [each for each in found if each.named_first >= NAMED]
-    assert advise(found).epsilon_of_a_week == min(each.epsilon_of_a_week for each in good)
+    assert by_merit(found)[0].epsilon_of_a_week == min(each.epsilon_of_a_week for each in good)
     one = [study for study in studies((2000,), (1.0, 4.0)) if study.trust == "one-coordinator"]
     poor = list(prospects(6, one))
-    assert advise(poor).epsilon <= 2
+    assert by_merit(poor)[0].epsilon <= 2
+
+
+def test_the_short_list_names_each_kind_of_terms_once_and_what_is_advised_first() -> None:
+    found = list(prospects(100, studies((500, 2000), (1.0, 2.0, 4.0))))
+    listed = shortlist(found, 5)
+    assert listed[0] == by_merit(found)[0]
+    assert len({(each.trust, each.unit, each.mechanism, each.epsilon, each.max_views_per_show) for each in listed}) == 5
+    merits = [by_merit(found).index(each) for each in listed]
+    assert merits == sorted(merits)
+    assert len(shortlist(found, 1000)) == len(found) / 2  # two sizes of the catalogue
+
+
+def test_the_advice_is_read_before_the_table_which_is_short_unless_all_is_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = ["plan", "--people", "40", "--epsilon", "2", "--epsilon", "4"]
+    assert call(line) == 0
+    short = capsys.readouterr().out
+    assert short.index("publish it with") < short.index("true top first")
+    assert len(short.splitlines()) < 30
+    assert "--all" in short
+    assert call([*line, "--all"]) == 0
+    full = capsys.readouterr().out
+    assert len(full.splitlines()) > len(short.splitlines()) + 20
+    assert "--all" not in full
 
 
 def test_the_people_needed_are_enough_and_one_tenth_less_are_not() -> None:
@@ -137,7 +163,7 @@ def test_the_command_prints_json_and_a_table_and_needs_no_workspace(capsys: pyte
     assert document["advice"]["trust"] == "one-coordinator"
     assert document["two_coordinators"]["command"].endswith("--trust two-coordinators --helper EMAIL")
     assert document["advice"]["words"][-1].startswith("two coordinators")
-    assert any("raised the limits" in words for words in document["advice"]["words"])
+    assert any("max_epsilon_per_week = 4" in words for words in document["advice"]["words"])
     assert document["advice"]["command"].startswith("netflix-trend-aggregator study new --unit show")
     assert call(line) == 0
     assert "randomized-response" in capsys.readouterr().out
