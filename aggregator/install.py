@@ -14,6 +14,7 @@ from shared.glance import STAMP
 from shared.install import mark_uninstalled, remove, write_run_script
 from shared.promise import ANYONE, promise
 from shared.settings import write_settings
+from shared.wording import DOWNLOAD_PAGE
 from shared.workspace import AGGREGATOR_APP, Workspace, check_email
 
 
@@ -56,7 +57,10 @@ def install_aggregator(workspace: Workspace, leader: str | None = None) -> Itera
         yield f"study: {study.id[:8]} is published. {promise(study, ANYONE)}"
         yield f"next: while SyftBox is running it starts the app by itself, {starts}"
     yield "then: a result each week, once enough members have released it; netflix-trend-aggregator status lists them"
-    yield "members take part with these two lines (send them):"
+    yield (
+        f"send this to your members: start SyftBox (https://syftbox.net), download your history from {DOWNLOAD_PAGE} "
+        f"(Download all), leave it in Downloads, and then, in a terminal:"
+    )
     yield "  pip install netflix-trend"
     fingerprint = f' --fingerprint "{trusted}"' if trusted else ""
     yield f"  netflix-trend-participant install --aggregator {workspace.email}{fingerprint}"

@@ -42,7 +42,7 @@ def demo(
         raise click.UsageError("--network is for one coordinator: two measure a week when its open time is over")
     root = workspace.absolute()
     clear(root)
-    console = Console(stderr=True)
+    console, told = Console(stderr=True), list[str]()
     with Progress(
         TextColumn("{task.description:32}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True
     ) as bar:
@@ -50,6 +50,9 @@ def demo(
 
         def progress(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total)
+            if not console.is_terminal and what not in told:  # there the bar shows it
+                told.append(what)
+                click.echo(what, err=True)
 
         now = datetime.now().astimezone()
         if network:
@@ -84,7 +87,7 @@ def report(outcome: Outcome) -> list[str]:
         lines.append(
             f"riser: {show['show']}, {100 * show['change']:+.1f} points of share [{low:+.1f}, {high:+.1f}]{stands}"
         )
-    lines.append(f"page: {outcome.page}")
+    lines.append(f"page: {outcome.page.as_uri()}")
     return lines
 
 

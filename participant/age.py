@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from participant.history import DOWNLOAD_PAGE
 from shared.week import IsoWeek, latest_closed, weeks_between
+from shared.wording import DOWNLOAD_PAGE
 
 OLD_DAYS: Final = 7
 """So many days after the end of a week that it does not cover, an export is old."""

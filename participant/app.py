@@ -17,7 +17,7 @@ from participant.bound import bound_counts
 from participant.dates import EARLIEST
 from participant.exports import History, export_files, find_exports, read_exports
 from participant.full_history import full_history_files, keep_full_history
-from participant.history import DOWNLOAD_PAGE, DateOrder
+from participant.history import DateOrder
 from participant.ledger import REDUCED, SHARES, Draw, Ledger, open_ledger
 from participant.publish import Found, examine_published, is_over, payload_of, release_file
 from participant.reduce import Counts, count_views
@@ -42,6 +42,7 @@ from shared.files import only_instance, read_regular_file, remove_litter, write_
 from shared.mechanism import ExactCounts, randomizer_of
 from shared.study import MAX_RELEASE_BYTES, Study
 from shared.week import IsoWeek, latest_closed, still_open
+from shared.wording import DOWNLOAD_PAGE
 from shared.workspace import (
     DEVICE_FILE,
     EVERYTHING,

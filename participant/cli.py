@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import webbrowser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -233,8 +234,8 @@ def report(*, text: bool, show: bool) -> None:
     path = write_report(workspace, render_report(made))
     print_lines(screen(stderr=True), [each for each in (made.age.line, *made.notes) if each], "yellow")
     click.echo(path.as_uri())
-    if show:
-        click.launch(path.as_uri())
+    if show and not webbrowser.open(path.as_uri()):
+        click.echo("no browser is found here: open that address with yours", err=True)
 
 
 @cli.command(epilog=examples("netflix-trend-participant audit"))

@@ -16,16 +16,20 @@ from typing import Final
 import pandas as pd
 
 from participant.activity import SHORTEST_VIEW
-from participant.history import DOWNLOAD_PAGE, DateOrder, Reading, merge_exports, read_history
+from participant.history import DateOrder, Reading, merge_exports, read_history
 from shared.errors import DateOrderUnknown, HistoryError, ProfileUnknown
 from shared.files import read_regular_file
-from shared.week import IsoWeek, latest_closed
+from shared.week import IsoWeek, latest_closed, weeks_between
+from shared.wording import DOWNLOAD_PAGE, amount
 
 MAX_BYTES: Final = 256_000_000
 """A million rows of the larger kind of export have less."""
 MAX_MEMBERS: Final = 10_000
 MAX_RATIO: Final = 200
 """Of a packed member; a real export is packed to a tenth, and a bomb to a thousandth."""
+
+SILENT_WEEKS: Final = 3
+"""One week in five has no view: so many at the end of an export are worth a question."""
 
 _EXPORT: Final = re.compile(r"(?:netflixviewinghistory|viewingactivity)[^/\\]*\.csv", re.IGNORECASE)
 _PART_ENDINGS: Final = (".crdownload", ".part", ".partial", ".download", ".tmp", ".opdownload")
@@ -77,17 +81,32 @@ class History:
         lines = []
         for place, export in enumerate(self.exports, start=1):
             reading = export.reading
-            out = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reading.left_out.items())) or "none"
+            out = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reading.left_out.items()))
             name = f" ({export.source.profile})" if export.source.profile else ""
-            lines.append(
-                f"export {place}{name}, {reading.kind}, {reading.encoding}: {reading.rows:,} rows, "
-                f"{len(reading.views):,} views; left out: {out}; put right: {reading.repaired:,}; "
-                f"date order {reading.date_order or 'without meaning'} ({reading.why})"
-            )
-        lines.append(
-            f"{len(self.views):,} views in all, {self.weeks_covered():,} weeks covered, to {latest_closed(self.made)}"
+            line = f"export {place}{name}, {reading.kind}: "
+            line += f"{amount(len(reading.views), 'view')} in {amount(reading.rows, 'row')}"
+            line += f"; left out: {out}" if out else ""
+            line += f"; put right what a spreadsheet changed: {reading.repaired:,}" if reading.repaired else ""
+            line += f"; dates are {reading.date_order} ({reading.why})" if reading.date_order else ""
+            lines.append(line)
+        weeks = amount(self.weeks_covered(), "week")
+        lines.append(f"in all {amount(len(self.views), 'view')} in {weeks}, to {latest_closed(self.made)}")
+        return [*lines, self.silence] if self.silence else lines
+
+    @property
+    def silence(self) -> str | None:
+        """What to check where the last weeks have no view; None while some have. For the terminal alone."""
+        if self.views.empty:
+            return None
+        seen = IsoWeek.of(self.views["date"].max().date())
+        silent = weeks_between(seen.plus(1), latest_closed(self.made))
+        if len(silent) < SILENT_WEEKS:
+            return None
+        return (
+            f"the last {len(silent)} weeks of your export have no view at all. If you did watch, it is an old file "
+            f"with a new date, and these weeks would be released as weeks without anything: download it anew from "
+            f"{DOWNLOAD_PAGE} (Download all)"
         )
-        return lines
 
     def weeks_covered(self) -> int:
         """Return how many weeks lie between the first view and the day the exports were made."""

@@ -16,10 +16,10 @@ from participant.activity import SHORTEST_VIEW, choose_views, local_days
 from participant.date_order import Dates, decide_dates
 from participant.dates import parse_form
 from participant.languages import DATE_ORDERS, DateOrder
-from participant.table import DOWNLOAD_PAGE, Column, Kind, read_table
+from participant.table import Column, Kind, read_table
 from shared.errors import HistoryError
 
-__all__ = ["DATE_ORDERS", "DOWNLOAD_PAGE", "LONGEST_TITLE", "DateOrder", "Reading", "merge_exports", "read_history"]
+__all__ = ["DATE_ORDERS", "LONGEST_TITLE", "DateOrder", "Reading", "merge_exports", "read_history"]
 
 LONGEST_TITLE: Final = 500
 _EPOCH: Final = date(1970, 1, 1).toordinal()

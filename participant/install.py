@@ -33,8 +33,8 @@ from shared.settings import read_toml, write_settings
 from shared.workspace import PARTICIPANT_APP, REPORT_FILE, Workspace, check_email
 
 _TAKEN_BACK: Final = (
-    "withdrawn: nothing of yours is published any more. Final weeks keep what you added, and a copy someone made stays "
-    "a copy, noised as it was"
+    "withdrawn: no figure of yours is published any more; a random identifier stays, device, which keeps your other "
+    "machines from publishing. Final weeks keep what you added, and a copy someone made stays a copy, noised as it was"
 )
 _REMOVED: Final = (REPORT_FILE, STAMP, "last_error.txt")
 

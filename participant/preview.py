@@ -19,6 +19,7 @@ from shared.errors import LimitReached, NetflixTrendError
 from shared.promise import SUBJECT, odds, terms_in_words
 from shared.study import Study
 from shared.week import IsoWeek
+from shared.wording import amount
 from shared.workspace import Workspace
 
 
@@ -46,6 +47,8 @@ class Preview:
     """Views of these weeks whose shows the catalogue does not have: they count nowhere."""
     obstacle: str | None
     """Why nothing would be released now, or not all of it."""
+    doubt: str | None = None
+    """What speaks against releasing these weeks."""
 
     @property
     def cost(self) -> float:
@@ -57,8 +60,7 @@ class Preview:
         yield from self.promises()
         yield ""
         yield from self.outlook()
-        if self.obstacle:
-            yield f"But: {self.obstacle}"
+        yield from self.warnings()
         if self.weeks:
             yield ""
             yield "What would be protected: your exact counts, private, on this screen only."
@@ -66,9 +68,15 @@ class Preview:
             if not shows:
                 yield f"  {week}  nothing that counts"
             for show in shows:
-                views = "1 view" if show.views == 1 else f"{show.views} views"
-                yield f"  {week}  {show.show}: {views}, counted {show.count}"
+                yield f"  {week}  {show.show}: {amount(show.views, 'view')}, counted {show.count}"
         yield from self.outside_lines()
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what stands in the way, and what speaks against it."""
+        if self.obstacle:
+            yield f"But: {self.obstacle}"
+        if self.weeks and self.doubt:
+            yield f"Check: {self.doubt}"
 
     def promises(self) -> list[str]:
         """Return the study's terms in words."""
@@ -81,23 +89,26 @@ class Preview:
             return
         first, *_ = self.weeks
         *_, last = self.weeks
+        weeks = f"{len(self.weeks)} weeks, {first} to {last}, each" if first != last else f"1 week, {first},"
         yield (
-            f"The next pass would release {len(self.weeks)} weeks, {first} to {last}, each over all "
-            f"{self.study.catalogue_rows:,} shows of the catalogue, watched or not."
+            f"The next pass would release {weeks} over all {self.study.catalogue_rows:,} shows of the catalogue, "
+            f"watched or not."
         )
         yield (
             f"It costs epsilon {self.cost:g} ({len(self.weeks)} x {self.study.epsilon:g}); {self.spent:g} are "
             f"spent so far, {self.spent + self.cost:g} of your limit {self.limit:g} afterwards."
         )
+        of_all = f", in all {len(self.weeks)} of them {odds(self.cost)}" if len(self.weeks) > 1 else ""
         yield (
-            f"In odds, at most: {SUBJECT[self.study.unit]} in one of these weeks {odds(self.study.epsilon)} times, "
-            f"in all {len(self.weeks)} of them {odds(self.cost)}."
+            f"In odds, at most: {SUBJECT[self.study.unit]} in one of these weeks {odds(self.study.epsilon)} times"
+            f"{of_all}."
         )
 
     def outside_lines(self) -> Iterator[str]:
         """Yield how many views count nowhere, if any."""
         if self.outside:
-            yield f"  {self.outside} views of these weeks are of shows that the catalogue does not have: not counted."
+            views = amount(self.outside, "view")
+            yield f"  of shows that the catalogue does not have, and not counted: {views} of these weeks."
 
     def to_json(self) -> dict[str, Any]:
         """Return the preview for scripts."""
@@ -110,6 +121,7 @@ class Preview:
             "epsilon_spent": self.spent,
             "max_epsilon_total": self.limit,
             "obstacle": self.obstacle,
+            "doubt": self.doubt,
             "not_in_catalogue": self.outside,
             "weeks": {str(week): [vars(show) for show in shows] for week, shows in self.weeks.items()},
         }
@@ -122,6 +134,8 @@ def preview(workspace: Workspace, settings: Settings, now: datetime, home: Path)
     """
     with read_ledger(ledger_path(workspace)) as ledger:
         now = now.astimezone(time_zone(settings, ledger))
+        if not settings.aggregator:
+            check_part(workspace, settings, ledger)
         study, catalogue = read_terms(workspace, settings.aggregator)
         history = read_history_of(settings, ledger, home)
         due = due_weeks(ledger, study, history.made, now.date())
@@ -149,4 +163,4 @@ def preview(workspace: Workspace, settings: Settings, now: datetime, home: Path)
             weeks[week] = [ShowCount(catalogue.shows[row].name, views[row], int(bounded[row])) for row in rows]
         of_weeks = history.views["date"].map(lambda day: IsoWeek.of(day.date()) in weeks).sum() if due else 0
         outside = int(of_weeks) - sum(show.views for shows in weeks.values() for show in shows)
-        return Preview(study, weeks, ledger.spent(), settings.max_epsilon_total, outside, obstacle)
+        return Preview(study, weeks, ledger.spent(), settings.max_epsilon_total, outside, obstacle, history.silence)

@@ -9,13 +9,13 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from participant.history import DOWNLOAD_PAGE
 from participant.report import RECENT, Line, Report
 from participant.viewing import BINGE
 from shared.errors import FilesError
 from shared.files import write_atomically
 from shared.screen import printable
 from shared.week import IsoWeek
+from shared.wording import DOWNLOAD_PAGE
 from shared.workspace import PARTICIPANT_APP, REPORT_FILE, Workspace
 
 _WIDTH, _HEIGHT, _GAP = 640.0, 120.0, 3.0

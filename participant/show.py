@@ -38,7 +38,7 @@ def print_preview(console: Console, found: Preview) -> None:
         print_lines(console, found.lines())
         return
     print_lines(console, [*found.promises(), "", *found.outlook()])
-    print_lines(console, [f"But: {found.obstacle}"] if found.obstacle else [], "yellow")
+    print_lines(console, found.warnings(), "yellow")
     if found.weeks:
         columns = (
             Column("week", style="cyan"),

@@ -19,6 +19,7 @@ from participant.terms import check_offered_by_both, read_terms
 from shared.errors import NetflixTrendError
 from shared.promise import SUBJECT, odds
 from shared.study import Study, Unit
+from shared.wording import amount
 from shared.workspace import RELEASE_FILE, SHARE_SUFFIX, Workspace
 
 
@@ -65,13 +66,13 @@ class Standing:
     def sums(self) -> Iterator[str]:
         """Yield what all of it costs together."""
         weeks = Counter(draw.week for draw in self.draws)
-        yield f"{len(weeks)} weeks released; published: {self.published or 'nothing'}"
+        yield f"{amount(len(weeks), 'week')} released; published: {self.published or 'nothing'}"
         yield f"epsilon {self.spent:g} of your limit {self.limit:g} is spent"
         for epsilon, unit, number in self._by_terms():
             once, always = odds(epsilon), odds(number * epsilon)
-            line = f"in odds, at most: {SUBJECT[unit]} in one of the weeks at epsilon {epsilon:g} {once} times"
-            line += f", in all {number} of them {always}" if number > 1 else ""
-            yield line + ("" if unit == "week" else f"; five shows of one week {odds(5 * epsilon)}")
+            line = f"the odds of a guess about you shift at most: {SUBJECT[unit]} in one week at epsilon {epsilon:g}, "
+            line += f"{once} times" + (f"; in all {number} of these weeks, {always} times" if number > 1 else "")
+            yield line + ("" if unit == "week" else f"; five shows of one week, {odds(5 * epsilon)} times")
         for week, number in weeks.items():
             if number > 1:
                 yield f"{week} was published {number} times with different noise: its costs add up"

@@ -18,12 +18,12 @@ from participant.dates import parse_form
 from participant.encodings import Encoding, detect_encoding
 from participant.languages import ACTIVITY_NAMES, DATE_NAMES, TITLE_NAMES, word
 from shared.errors import HistoryError
+from shared.wording import DOWNLOAD_PAGE
 
 Kind = Literal["viewing history", "viewing activity"]
 Role = str
 """What a column is: `title`, `date`, or one of those of the account data (`profile`, `start`, ...)."""
 
-DOWNLOAD_PAGE: Final = "https://www.netflix.com/viewingactivity"
 MAX_COLUMNS: Final = 100
 LONGEST_LINE: Final = 20_000
 """Characters; the titles of ten thousand real rows stay below 300."""

@@ -1,4 +1,4 @@
-"""Numbers and dates as people write them: the same in the page, the feed and the report."""
+"""Numbers and dates as people write them, and the page they are sent to: the same wherever they are told."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from datetime import date, datetime
 from typing import Final
 
 from shared.week import IsoWeek
+
+DOWNLOAD_PAGE: Final = "https://www.netflix.com/viewingactivity"
+"""Where everyone downloads their own history."""
 
 _SPACE: Final = "\u00a0"  # no line ends between a figure and its sign
 _MINUS: Final = "\u2212"
@@ -18,6 +21,15 @@ def number(value: float, digits: int = 0) -> str:
     ('1,235', '1,234.6', '0.0')
     """
     return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", _MINUS)
+
+
+def amount(count: int, of: str) -> str:
+    """Return how many there are of something.
+
+    >>> amount(1, "view"), amount(1200, "view")
+    ('1 view', '1,200 views')
+    """
+    return f"{count:,} {of}{'' if count == 1 else 's'}"
 
 
 def guess(value: float) -> str:

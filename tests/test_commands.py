@@ -41,11 +41,11 @@ class Machine:
             "LANG": "C",
         }
 
-    def call(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def call(self, module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Call a command."""
         return subprocess.run(
             [PYTHON, "-m", module, *arguments],
-            env=self.environment,
+            env={**self.environment, **environment},
             capture_output=True,
             text=True,
             check=False,
@@ -81,7 +81,9 @@ def test_from_nothing_to_a_published_week_in_one_workspace(machine: Machine) -> 
     assert installed.returncode == 0, installed.stderr
     waiting = machine.run_script("netflix_trend_participant")
     assert (waiting.returncode, waiting.stdout.count(f"waiting for study.json of {ME}")) == (0, 1)
-    assert machine.call("aggregator", "install").returncode == 0
+    to_send = machine.call("aggregator", "install").stdout
+    for step in ("https://syftbox.net", "https://www.netflix.com/viewingactivity", f"install --aggregator {ME}"):
+        assert step in to_send
     assert machine.run_script("netflix_trend_aggregator").returncode == 0
     released = machine.run_script("netflix_trend_participant")
     assert "released 20" in released.stdout, released.stderr
@@ -113,7 +115,7 @@ def test_a_preview_before_install_shows_what_would_happen_and_status_what_did(ma
     assert (nothing.returncode, nothing.stdout) == (ExitCode.SETTINGS, "")
     machine.call("participant", "install", "--aggregator", ME)
     machine.run_script("netflix_trend_participant")
-    assert "in all 5 of them e^10" in machine.call("participant", "status").stdout
+    assert "in all 5 of these weeks, e^10 times" in machine.call("participant", "status").stdout
 
 
 def test_an_audit_needs_no_workspace_and_ends_in_two_lines(machine: Machine) -> None:
@@ -235,7 +237,7 @@ def test_colours_and_tables_are_for_terminals_and_no_colour_is_respected(machine
     assert "\u2500" in plain
 
 
-def test_a_private_report_is_written_printed_and_nothing_is_opened(machine: Machine) -> None:
+def test_a_private_report_is_written_printed_and_opened_only_where_asked(machine: Machine) -> None:
     machine.download()
     machine.call("participant", "install", "--aggregator", ME)
     made = machine.call("participant", "report")
@@ -244,6 +246,11 @@ def test_a_private_report_is_written_printed_and_nothing_is_opened(machine: Mach
     assert "have not arrived yet" in made.stderr
     assert page.stat().st_mode & 0o777 == 0o600
     assert not [path for path in (machine.box / "datasites").rglob("*") if "report" in path.name]
+    opened = machine.call("participant", "report", "--open", BROWSER="true")
+    assert (opened.returncode, opened.stderr) == (made.returncode, made.stderr)
+    alone = machine.call("participant", "report", "--open", BROWSER="false")
+    assert (alone.returncode, alone.stdout) == (0, made.stdout)
+    assert alone.stderr.endswith("no browser is found here: open that address with yours\n")
     page.unlink()
     printed = machine.call("participant", "report", "--text")
     assert "My weeks" in printed.stdout

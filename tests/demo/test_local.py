@@ -1,6 +1,8 @@
 """The demo ends with what it promises: a week measured, by one coordinator or by two, and the truth beside it."""
 
 import json
+import subprocess
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -32,7 +34,7 @@ def test_a_demo_ends_with_the_last_week_that_can_be_measured(tmp_path: Path, tru
     assert (top["week"], top["participants"], top["withheld"]) == (str(measured), MEMBERS, False)
     assert top["privacy"]["trust"] == trust
     assert report(outcome)[0].startswith(f"most common show of {measured}: {top['show']}, ")
-    assert report(outcome)[-1] == f"page: {outcome.page}"
+    assert report(outcome)[-1] == f"page: {outcome.page.as_uri()}"
     assert outcome.page.is_file()
 
 
@@ -52,3 +54,11 @@ def test_two_coordinators_measure_every_week_of_a_demo_and_members_share_instead
         rules = json.loads((folder / "syftperm.yaml").read_bytes())
         assert {rule["user"] for rule in rules} == {COORDINATOR, HELPER}
     assert list(datasites.rglob("netflix_reduced.npy")) == []
+
+
+def test_a_demo_without_a_terminal_tells_what_it_is_doing_line_by_line(tmp_path: Path) -> None:
+    line = ["--members", "3", "--weeks", "1", "--workspace", str(tmp_path / "demo")]
+    done = subprocess.run([sys.executable, "-m", "demo", *line], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "simulating the community\n" in done.stderr
+    assert done.stderr.count("members' apps\n") == 1

@@ -13,6 +13,7 @@ from participant.ledger import read_ledger
 from participant.preview import preview
 from participant.settings import Settings, read_settings
 from participant.status import export_note, standing
+from shared.errors import NotYet
 from shared.settings import write_settings
 from shared.week import IsoWeek
 from shared.workspace import PARTICIPANT_APP, Workspace
@@ -105,10 +106,10 @@ def test_status_adds_up_each_studys_weeks_by_themselves(neighbourhood: Neighbour
     with read_ledger(ledger_path(box)) as ledger:
         text = "\n".join(standing(box, settings, ledger).lines())
     assert "epsilon 11 of your limit 52 is spent" in text
-    assert "one show in one of the weeks at epsilon 1 2.8 times; five shows of one week 150" in text
+    assert "one show in one week at epsilon 1, 2.8 times; five shows of one week, 150 times" in text
     assert (
-        "one show in one of the weeks at epsilon 2 7.4 times, in all 5 of them e^10; five shows of one week e^10"
-        in text
+        "one show in one week at epsilon 2, 7.4 times; in all 5 of these weeks, e^10 times; five shows of one week, "
+        "e^10 times" in text
     )
 
 
@@ -141,3 +142,30 @@ def test_an_old_export_is_why_nothing_would_be_released(neighbourhood: Neighbour
     found = preview(box, settings, TUESDAY, neighbourhood.home("olga@example.org"))
     assert found.weeks == {}
     assert "download your history anew" in (found.obstacle or "")
+
+
+def test_an_old_export_with_a_new_date_is_doubted_before_its_weeks_are_released_as_empty(
+    neighbourhood: Neighbourhood, box: Workspace
+) -> None:
+    later = TUESDAY + timedelta(days=21)
+    neighbourhood.download(ANN, MORE, made=later)
+    found = preview(box, SETTINGS, later, neighbourhood.home(ANN))
+    assert "the last 3 weeks of your export have no view" in "\n".join(found.lines())
+    neighbourhood.download(ANN, MORE, made=later - timedelta(days=7))
+    sooner = preview(box, SETTINGS, later - timedelta(days=7), neighbourhood.home(ANN))
+    assert sooner.weeks
+    assert sooner.doubt is None
+
+
+def test_one_week_is_told_as_one_and_after_a_withdrawal_it_tells_how_to_come_back(
+    neighbourhood: Neighbourhood, box: Workspace
+) -> None:
+    neighbourhood.join(ANN, MORE)
+    neighbourhood.run(ANN)
+    settings, later = read_settings(box.app(PARTICIPANT_APP) / "settings.toml"), TUESDAY + timedelta(days=7)
+    neighbourhood.download(ANN, MORE, made=later)
+    text = "\n".join(preview(box, settings, later, neighbourhood.home(ANN)).lines())
+    assert "would release 1 week, 2024-W48, over all 6 shows" in text
+    withdraw_participant(box, later)
+    with pytest.raises(NotYet, match="install --aggregator EMAIL"):
+        preview(box, read_settings(box.app(PARTICIPANT_APP) / "settings.toml"), later, neighbourhood.home(ANN))
