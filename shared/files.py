@@ -85,15 +85,17 @@ def read_regular_file(path: Path | str, limit: int) -> bytes:
     Raises: FileNotFoundError if there is none, OSError for everything else.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(f"{Path(path).name} is not a regular file")
         if status.st_size > limit:
             raise OSError(f"{Path(path).name} has {status.st_size:,} bytes; at most {limit:,} are read")
-        data = file.read(status.st_size)  # `limit` at once would reserve that much
-        while len(data) <= limit and (more := file.read(_MORE)):
+        data = os.read(descriptor, status.st_size)  # `limit` at once would reserve that much
+        while len(data) <= limit and (more := os.read(descriptor, _MORE)):
             data += more
+    finally:
+        os.close(descriptor)
     if len(data) > limit:
         raise OSError(f"{Path(path).name} grew beyond {limit:,} bytes while it was read")
     return data

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, Literal
 
@@ -135,16 +136,17 @@ def _coordinator(study: Study, role: Role) -> Coordinator:
 
 def _info(role: Role, study: Study, week: IsoWeek, rows: int, participant: str, nonce: bytes) -> bytes:
     """Return what a half is bound to, each part preceded by its length: opened under anything else, it fails."""
-    parts = (
-        _LABEL,
-        bytes([VERSION]),
-        bytes([ADDITIVE]),
-        role.encode(),
-        study.id.encode(),
-        _coordinator(study, role).email.encode(),
-        str(week).encode(),
-        rows.to_bytes(4, "big"),
-        participant.lower().encode(),
-        nonce,
-    )
+    same = _info_of_all(role, study.id, _coordinator(study, role).email, week, rows)
+    return same + _with_lengths(participant.lower().encode(), nonce)
+
+
+@lru_cache(maxsize=100)
+def _info_of_all(role: Role, study: str, coordinator: str, week: IsoWeek, rows: int) -> bytes:
+    """Return the part that is the same for all participants."""
+    versions = bytes([VERSION]), bytes([ADDITIVE])
+    texts = (text.encode() for text in (role, study, coordinator, str(week)))
+    return _with_lengths(_LABEL, *versions, *texts, rows.to_bytes(4, "big"))
+
+
+def _with_lengths(*parts: bytes) -> bytes:
     return b"".join(len(part).to_bytes(2, "big") + part for part in parts)
