@@ -89,6 +89,10 @@ class SyftBoxNetwork:
                 if path.is_file():
                     yield path.relative_to(self.server_data).as_posix(), path.read_bytes()
 
+    def served_files(self) -> Iterator[tuple[str, bytes]]:
+        """Yield name and bytes of every file the server keeps, without versions that were overwritten or removed."""
+        return self.server_files()
+
     def add_client(self, email: str) -> SyftBoxClient:
         """Return a new member of the network, its workspace new and its client running."""
         return self.add_clients(email)[0]

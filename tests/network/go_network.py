@@ -108,17 +108,29 @@ class GoSyftBoxNetwork(SyftBoxNetwork):
 
     def server_files(self) -> Iterator[tuple[str, bytes]]:
         """Yield name and bytes of every version of every file in the store, then the server's own files."""
+        for key, number, _ in self._versions():
+            yield key, self._version(key, number)
+        yield from super().server_files()
+
+    def served_files(self) -> Iterator[tuple[str, bytes]]:
+        """Yield name and bytes of every file in the store as it is now."""
+        return ((key, self._version(key, number)) for key, number, latest in self._versions() if latest)
+
+    def _version(self, key: str, number: str) -> bytes:
+        return self._s3("GET", f"{BUCKET}/{urllib.parse.quote(key)}?versionId={number}")
+
+    def _versions(self) -> Iterator[tuple[str, str, bool]]:
+        """Yield key and number of every version in the store, and whether it is the one of now."""
         after = ""
         while True:
             page = ET.fromstring(self._s3("GET", f"{BUCKET}?versions{after}"))  # noqa: S314 (from our own process)
             for version in page.iter(f"{S3}Version"):
                 key, number = version.findtext(f"{S3}Key", ""), version.findtext(f"{S3}VersionId", "")
-                yield key, self._s3("GET", f"{BUCKET}/{urllib.parse.quote(key)}?versionId={number}")
+                yield key, number, version.findtext(f"{S3}IsLatest") == "true"
             if page.findtext(f"{S3}IsTruncated") != "true":
                 break
             key, number = page.findtext(f"{S3}NextKeyMarker", ""), page.findtext(f"{S3}NextVersionIdMarker", "")
             after = "&" + urllib.parse.urlencode({"key-marker": key, "version-id-marker": number})
-        yield from super().server_files()
 
     def _s3(self, method: str, path: str, body: bytes | None = None) -> bytes:
         # moto checks no signature, but hides objects from those who send none, and takes a body of no type for a form.

@@ -285,7 +285,7 @@ class Pair:
 
     def nothing_private_lies_below_datasites_or_on_the_server(self) -> None:
         """Check all files that are synced, and all that the server keeps; and that there is no release file."""
-        kept = [name for name, _ in self._network.server_files()]
+        kept = [name for name, _ in self._network.served_files()]
         synced = [found[0] for name in kept if (found := re.search(r"[^/]+@[^/]+/.*", name))]
         assert set(self._holders) - set(synced) == {f"{LEAVES}/{SHARES}/{week}.bin" for week in WEEKS}
         for client in self._clients.values():
@@ -315,7 +315,7 @@ class Pair:
             return None
 
     def _on_the_server(self, sender: str, name: str) -> bytes | None:
-        return next((data for key, data in self._network.server_files() if key.endswith(f"{sender}/{name}")), None)
+        return next((data for key, data in self._network.served_files() if key.endswith(f"{sender}/{name}")), None)
 
     def _note(self, line: str) -> None:
         print(f"{self._day}  {line}")  # noqa: T201  # the transcript
