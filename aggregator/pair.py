@@ -77,14 +77,21 @@ class Pair:
     def opened(
         self, week: IsoWeek, files: Iterable[tuple[str, str, str]], wanted: Callable[[bytes], bool]
     ) -> Iterator[tuple[str, bytes, bytes, Study, Half]]:
-        """Yield e-mail, id, bytes, study and half of each report in these files that is wanted and can be opened."""
+        """Yield e-mail, id, bytes, study and half of each report in these files that is wanted and can be opened.
+
+        Each report once: AES-GCM commits to no key, so members can make bytes that open under two addresses.
+        """
+        opened: set[bytes] = set()
         for _, email, path in files:
             try:
                 data, report, study = read_report(path, week, self.studies)
-                if wanted(report.id):
-                    yield email, report.id, data, study, open_half(report, self.role, self.keys, study, email)
+                if report.id in opened or not wanted(report.id):
+                    continue
+                half = open_half(report, self.role, self.keys, study, email)
             except ReportError:
                 continue
+            opened.add(report.id)
+            yield email, report.id, data, study, half
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,14 @@ from shared import files, mechanism
 from shared.errors import LimitReached, NetflixTrendError, ReportError
 from shared.keys import Keys
 from shared.mechanism import ExactCounts
-from shared.sharing import Role, open_half, parse_report, share_counts
+from shared.sharing import Half, Report, Role, open_half, parse_report, share_counts
+from shared.study import Study
 from shared.week import IsoWeek
 from shared.workspace import AGGREGATOR_APP, Workspace
 from tests.aggregator.pairs import HELPER, LEADER, WEEK, Pair, accept, make_pair
 from tests.conftest import TUESDAY, Neighbourhood
 
-ANN, BOB, CAT = "ann@example.org", "bob@example.org", "cat@example.org"
+ANN, BOB, CAT, DAN = "ann@example.org", "bob@example.org", "cat@example.org", "dan@example.org"
 CHANCE = 1e-9
 """How often a statistical test here fails although all is right."""
 
@@ -257,6 +258,25 @@ def test_a_half_moved_elsewhere_is_refused(three: Pair) -> None:
         with pytest.raises(ReportError):
             open_half(type(report)(**changed), where["role"], keys, where["study"], where["email"])
     open_half(report, "leader", keys, three.study, ANN)
+
+
+@pytest.mark.usefixtures("without_noise")
+@pytest.mark.parametrize("when", ["before the batch", "after it"])
+def test_bytes_that_open_under_two_addresses_count_once(
+    three: Pair, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Two dishonest members can make such bytes: AES-GCM commits to no key. Here Cat's open under Dan's address too."""
+
+    def opens(report: Report, role: Role, keys: Keys, study: Study, participant: str) -> Half:
+        return open_half(report, role, keys, study, CAT if participant == DAN else participant)
+
+    monkeypatch.setattr(steps, "open_half", opens)
+    if when == "after it":
+        three.run(three.leader)
+    three.report(DAN).parent.mkdir(parents=True)
+    three.report(DAN).write_bytes(three.report(CAT).read_bytes())
+    assert measure(three)["participants"] == 3
+    assert sums(three.leader) == [3, 2, 0, 0, 0, 1]
 
 
 def test_one_dishonest_half_withholds_the_week(three: Pair) -> None:
