@@ -135,9 +135,16 @@ def _coordinator(study: Study, role: Role) -> Coordinator:
 
 
 def _info(role: Role, study: Study, week: IsoWeek, rows: int, participant: str, nonce: bytes) -> bytes:
-    """Return what a half is bound to, each part preceded by its length: opened under anything else, it fails."""
+    """Return what a half is bound to, each part preceded by its length: opened under anything else, it fails.
+
+    Raises: ReportError if the participant's datasite has a name that is no text.
+    """
+    try:
+        address = participant.lower().encode()
+    except UnicodeEncodeError:  # bytes that a file system takes for a name
+        raise ReportError("its datasite has a name that is no text") from None
     same = _info_of_all(role, study.id, _coordinator(study, role).email, week, rows)
-    return same + _with_lengths(participant.lower().encode(), nonce)
+    return same + _with_lengths(address, nonce)
 
 
 @lru_cache(maxsize=100)

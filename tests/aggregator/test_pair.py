@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import stat
 from collections.abc import Callable
@@ -277,6 +278,13 @@ def test_bytes_that_open_under_two_addresses_count_once(
     three.report(DAN).write_bytes(three.report(CAT).read_bytes())
     assert measure(three)["participants"] == 3
     assert sums(three.leader) == [3, 2, 0, 0, 0, 1]
+
+
+def test_a_datasite_whose_name_is_no_text_counts_as_absent(three: Pair) -> None:
+    strange = three.report(os.fsdecode(b"d\xffn@example.org"))
+    strange.parent.mkdir(parents=True)
+    strange.write_bytes(share_counts(ExactCounts(np.zeros(6, dtype=np.int64)), three.study, WEEK, DAN))
+    assert measure(three)["participants"] == 3
 
 
 def test_one_dishonest_half_withholds_the_week(three: Pair) -> None:
