@@ -19,7 +19,8 @@ from aggregator.collect import Rules, Verdict, newest_week, watched_releases
 from aggregator.combine import Total, Totals, estimate
 from aggregator.keys import FILE as KEYS
 from aggregator.open_weeks import OpenWeeks, open_sums
-from aggregator.pair import RECORD, Standing
+from aggregator.pair import Standing
+from aggregator.pair_record import RECORD
 from aggregator.pairing import lead_pair, run_helper
 from aggregator.reports import datasites_with_reports, watched_reports
 from aggregator.results import Results, Week

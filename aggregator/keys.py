@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from aggregator.pair_record import RECORD, open_record
 from shared import keys as formats
 from shared.errors import SettingsError, StudyError
 from shared.files import read_regular_file, write_atomically, write_if_changed
@@ -23,11 +24,16 @@ def private_keys_path(workspace: Workspace) -> Path:
 def ensure_keys(workspace: Workspace) -> Keys:
     """Return this coordinator's keys, made at the first call, and publish their public halves.
 
-    Raises: SettingsError if the private file is damaged, FilesError if it cannot be written.
+    New keys are noted in the record of what was collected: where it does not know the keys, an earlier one is lost.
+
+    Raises: SettingsError if the private file is damaged, FilesError or LedgerError if it cannot be written.
     """
     path = private_keys_path(workspace)
     if not path.exists():
-        write_atomically(path, Keys.generate().to_json(), private=True)
+        new = Keys.generate()
+        with open_record(workspace.private(AGGREGATOR_APP) / RECORD) as record:
+            record.note_new(new.coordinator(workspace.email).hpke_public_key)
+        write_atomically(path, new.to_json(), private=True)
     try:
         keys = parse_keys(read_regular_file(path, formats.MAX_BYTES))
     except OSError as error:

@@ -30,7 +30,6 @@ from shared.study import Study
 from shared.week import IsoWeek, latest_closed, still_open, weeks_between
 from shared.workspace import EVERYTHING, Workspace, permit
 
-RECORD: Final = "pair.sqlite"
 LATE_WEEKS: Final = 4
 """So long after its open time the leader goes on looking for reports of a week that has too few."""
 MOST_MESSAGE_BYTES: Final = min(message_bytes(MAX_PARTICIPANTS, MAX_ROWS), 10_000_000)  # more SyftBox does not carry
@@ -58,7 +57,8 @@ class Pair:
         """The weeks that are over and that this record may collect."""
         last = latest_closed(self.today)
         first = last.plus(1 - max((study.open_weeks for study in self.studies.values()), default=1))
-        return weeks_between(self.record.first_week(first), last)
+        key = self.keys.coordinator(self.workspace.email).hpke_public_key
+        return weeks_between(self.record.first_week(key, first, last.plus(1)), last)
 
     def takes_reports(self, week: IsoWeek) -> bool:
         """Tell whether members may still share a week."""

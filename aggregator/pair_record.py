@@ -17,6 +17,7 @@ from shared.errors import LedgerError
 from shared.sharing import Half
 from shared.week import IsoWeek
 
+RECORD: Final = "pair.sqlite"
 VERSION: Final = 1
 _PAGE_BYTES: Final = 65_536  # several reports a page: smaller ones would spread each over many, far slower
 
@@ -82,13 +83,20 @@ class PairRecord:
         self._connection = connection
         self._path = path
 
-    def first_week(self, proposed: IsoWeek) -> IsoWeek:
-        """Return the first week that is collected by this record: as proposed at the first call.
+    def note_new(self, public_key: str) -> None:
+        """Note that the private key to this one was just made: nothing can have been collected with it."""
+        self._execute("INSERT OR IGNORE INTO facts VALUES (?, 'new')", f"key {public_key}")
 
-        A coordinator that lost its record may have collected any week before.
+    def first_week(self, public_key: str, proposed: IsoWeek, unknown: IsoWeek) -> IsoWeek:
+        """Return the first week that is collected with a key by this record: as proposed at the first call.
+
+        Of a key that this record does not know as new, `unknown`: an earlier record, which is lost, may have collected
+        any week before.
         """
-        self._execute("INSERT OR IGNORE INTO facts VALUES ('first_week', ?)", str(proposed))
-        ((text,),) = self._execute("SELECT value FROM facts WHERE name = 'first_week'")
+        new = self._execute("SELECT 1 FROM facts WHERE name = ?", f"key {public_key}")
+        name = f"first_week {public_key}"
+        self._execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", name, str(proposed if new else unknown))
+        ((text,),) = self._execute("SELECT value FROM facts WHERE name = ?", name)
         return IsoWeek.parse(text)
 
     def batch(self, week: IsoWeek) -> Batch | None:

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from aggregator.keys import ensure_keys, private_keys_path, published_keys
-from aggregator.pair import IMPLAUSIBLE, RECORD, Pair, Standing, help_leader, lead, report_verdicts
-from aggregator.pair_record import open_record
+from aggregator.pair import IMPLAUSIBLE, Pair, Standing, help_leader, lead, report_verdicts
+from aggregator.pair_record import RECORD, open_record
 from aggregator.settings import read_settings
 from aggregator.terms import TWO_COORDINATORS, Terms, read_terms
 from shared import catalogue as catalogues

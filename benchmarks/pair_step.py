@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from aggregator.keys import ensure_keys, private_keys_path
-from aggregator.pair import RECORD, help_leader, lead
-from aggregator.pair_record import open_record
+from aggregator.pair import help_leader, lead
+from aggregator.pair_record import RECORD, open_record
 from aggregator.pairing import follow, open_pair, pair_terms
 from aggregator.settings import TEMPLATE
 from aggregator.terms import publish_study, read_terms
@@ -125,7 +125,7 @@ def run(folder: Path, step: str) -> dict[str, float]:
             path = box.private(AGGREGATOR_APP) / RECORD
             path.unlink(missing_ok=True)
             with open_record(path) as record:
-                record.first_week(WEEK)
+                record.first_week(ensure_keys(box).coordinator(box.email).hpke_public_key, WEEK, WEEK)
     spent = []
     draw = NoisedSum.draw
 

@@ -19,8 +19,8 @@ from scipy import stats
 
 from aggregator import pair as steps
 from aggregator.messages import Kind, read_message
-from aggregator.pair import RECORD, answer_name, batch_name
-from aggregator.pair_record import PairRecord, open_record
+from aggregator.pair import answer_name, batch_name
+from aggregator.pair_record import RECORD, PairRecord, open_record
 from shared import files, mechanism
 from shared.errors import LimitReached, NetflixTrendError, ReportError
 from shared.keys import Keys
@@ -29,7 +29,7 @@ from shared.sharing import Half, Report, Role, open_half, parse_report, share_co
 from shared.study import Study
 from shared.week import IsoWeek
 from shared.workspace import AGGREGATOR_APP, Workspace
-from tests.aggregator.pairs import HELPER, LEADER, WEEK, Pair, accept, make_pair
+from tests.aggregator.pairs import COLLECTED, HELPER, LEADER, WEEK, Pair, accept, make_pair
 from tests.conftest import TUESDAY, Neighbourhood
 
 ANN, BOB, CAT, DAN = "ann@example.org", "bob@example.org", "cat@example.org", "dan@example.org"
@@ -176,6 +176,27 @@ def test_a_coordinator_that_lost_its_record_collects_no_past_week(three: Pair, r
         three.run(three.helper)
     assert published(three)["withheld"]
     assert role == "leader" or not answer(three).exists()
+
+
+@pytest.mark.parametrize("keys_are_back", ["at once", "after a pass without them"])
+def test_a_longer_open_time_after_the_record_was_lost_opens_no_past_week_again(three: Pair, keys_are_back: str) -> None:
+    """The leader, or the server that puts a study in its place, lengthens it; the keys are back from a backup."""
+    three.run(three.leader)
+    three.run(three.helper)
+    answer(three).unlink()
+    private_folder = three.helper.private(AGGREGATOR_APP)
+    kept = (private_folder / "keys.json").read_bytes()
+    (private_folder / RECORD).unlink()
+    longer = dataclasses.replace(three.study, open_weeks=three.study.open_weeks + 1)
+    (three.leader.results(LEADER) / "study.json").write_bytes(longer.to_json())
+    if keys_are_back == "after a pass without them":
+        (private_folder / "keys.json").unlink()
+        with pytest.raises(NetflixTrendError, match="names keys that are not here"):
+            three.run(three.helper)
+        (private_folder / "keys.json").write_bytes(kept)
+    for weeks in range(3):
+        three.run(three.helper, COLLECTED + timedelta(weeks=weeks))
+    assert not answer(three).exists()
 
 
 def test_a_share_alone_is_uniform(pair: Pair) -> None:

@@ -29,8 +29,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aggregator.pair import RECORD, answer_name, batch_name
-from aggregator.pair_record import open_record
+from aggregator.pair import answer_name, batch_name
+from aggregator.pair_record import RECORD, open_record
 from demo.network import SyftBoxClient, SyftBoxNetwork, wait_until
 from participant.arrival import is_arriving
 from participant.settings import TEMPLATE
