@@ -236,9 +236,12 @@ def take_stock(
 
     Where another device has published and its file is not here, or cannot be read in full, every week that is over by
     now may have been drawn: none of them is drawn here any more. The same where this machine takes `over` with an empty
-    ledger and there is no file. Returns what it did, for the terminal.
+    ledger and there is no file; and where weeks are shared with two coordinators, a file each: nothing tells that one
+    has not arrived. Returns what it did, for the terminal.
     """
     device = published_device(workspace)
+    empty = not ledger.weeks()
+    shared = any(study.leader for study in _studies_of(workspace, ledger, coordinator).values())
     path = workspace.api_data(workspace.email) / RELEASE_FILE
     try:
         found = _examine(workspace, ledger, coordinator, now, read_regular_file(path, MAX_RELEASE_BYTES))
@@ -250,7 +253,7 @@ def take_stock(
     if reports.unreadable:
         ledger.block(latest_closed(now.date()))
     elsewhere = device.split(" ")[0] not in {"", ledger.device}
-    if (found is None and (elsewhere or (over and not ledger.weeks()))) or (found and found.unreadable):
+    if ((found is None or shared) and (elsewhere or (over and empty))) or (found and found.unreadable):
         ledger.block(latest_closed(now.date()))
         notes.append(f"nothing is drawn up to {ledger.blocked}: another device of yours may have released it")
     return notes

@@ -21,14 +21,18 @@ from aggregator import pair as steps
 from aggregator.messages import Kind, read_message
 from aggregator.pair import answer_name, batch_name
 from aggregator.pair_record import RECORD, PairRecord, open_record
+from aggregator.pairing import pair_terms
+from aggregator.terms import publish_study
+from participant.install import install_participant
 from shared import files, mechanism
 from shared.errors import LimitReached, NetflixTrendError, ReportError
 from shared.keys import Keys
-from shared.mechanism import ExactCounts
+from shared.mechanism import ExactCounts, randomizer_of
+from shared.release import Release, encode_releases
 from shared.sharing import Half, Report, Role, open_half, parse_report, share_counts
 from shared.study import Study
 from shared.week import IsoWeek
-from shared.workspace import AGGREGATOR_APP, Workspace
+from shared.workspace import AGGREGATOR_APP, PARTICIPANT_APP, Workspace
 from tests.aggregator.pairs import COLLECTED, HELPER, LEADER, WEEK, Pair, accept, make_pair
 from tests.conftest import TUESDAY, Neighbourhood
 
@@ -116,6 +120,22 @@ def test_a_report_is_made_once_and_published_again_byte_for_byte(three: Pair) ->
     three.report(ANN).unlink()
     three.neighbourhood.run(ANN)
     assert three.report(ANN).read_bytes() == before
+
+
+def test_a_lost_ledger_draws_no_week_again_whose_report_has_not_arrived(three: Pair) -> None:
+    """A release from before is there, the reports are not; then the coordinator goes back to being alone."""
+    alone = publish_study(
+        three.leader.results(LEADER),
+        pair_terms(three.leader, three.study, {"trust": "one-coordinator"}, None),
+    )
+    nothing = randomizer_of(alone).noise(ExactCounts(np.zeros(6, dtype=np.int64)))
+    release = three.leader.api_data(ANN) / "netflix_reduced.npy"
+    release.write_bytes(encode_releases([Release(IsoWeek(2024, 30), alone.id, nothing)]))
+    box = three.neighbourhood.box(ANN)
+    shutil.rmtree(box.private(PARTICIPANT_APP))
+    three.report(ANN).unlink()
+    assert "nothing is drawn up to 2024-W47" in install_participant(box, LEADER, [], TUESDAY, take_over=True)
+    assert three.neighbourhood.run(ANN).released == ()
 
 
 @pytest.mark.usefixtures("without_noise")
