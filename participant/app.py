@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -219,12 +219,11 @@ def remove_published(workspace: Workspace, ledger: Ledger) -> None:
     ledger.note(SHARED, "")
     try:
         (folder / RELEASE_FILE).unlink(missing_ok=True)
-        for report in workspace.shares(workspace.email).glob(f"*{SHARE_SUFFIX}"):
-            report.unlink(missing_ok=True)
     except OSError as error:
         raise FilesError(
             f"cannot remove what is published in {folder}: {error.strerror}; mend the permissions"
         ) from None
+    _remove_reports(workspace.shares(workspace.email))
     if ledger.weeks() or ledger.blocked:
         write_if_changed(folder / DEVICE_FILE, f"{ledger.device} {WITHDRAWN}\n".encode())
 
@@ -418,11 +417,19 @@ def _publish_reports(
         permit(folder, pattern=EVERYTHING, readers=[workspace.datasite(email).name for email in emails])
     for name, draw in reports.items():
         write_if_changed(folder / name, draw.payload)
-    for path in folder.glob(f"*{SHARE_SUFFIX}"):  # weeks that are no longer kept, and what is none of ours
-        if path.name not in reports:
-            path.unlink(missing_ok=True)
+    _remove_reports(folder, reports)
     if reports and not ledger.fact(SHARED):
         ledger.note(SHARED, "yes")
+
+
+def _remove_reports(folder: Path, kept: Collection[str] = ()) -> None:
+    """Remove weeks that are not kept, and what is none of ours: somebody may have made a folder of such a name."""
+    for path in folder.glob(f"*{SHARE_SUFFIX}"):
+        try:
+            if path.name not in kept and not path.is_dir():
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise FilesError(f"cannot remove {path}: {error.strerror}; mend the permissions") from None
 
 
 def _adopt_reports(workspace: Workspace, ledger: Ledger, coordinator: str, now: datetime) -> list[str]:

@@ -23,7 +23,7 @@ from aggregator.pair import answer_name, batch_name
 from aggregator.pair_record import RECORD, PairRecord, open_record
 from aggregator.pairing import pair_terms
 from aggregator.terms import publish_study
-from participant.install import install_participant
+from participant.install import install_participant, withdraw_participant
 from shared import files, mechanism
 from shared.errors import LimitReached, NetflixTrendError, ReportError
 from shared.keys import Keys
@@ -136,6 +136,14 @@ def test_a_lost_ledger_draws_no_week_again_whose_report_has_not_arrived(three: P
     three.report(ANN).unlink()
     assert "nothing is drawn up to 2024-W47" in install_participant(box, LEADER, [], TUESDAY, take_over=True)
     assert three.neighbourhood.run(ANN).released == ()
+
+
+def test_a_folder_with_a_reports_name_ends_no_pass_and_no_withdrawal(three: Pair) -> None:
+    strange = three.report(ANN).with_name("strange.bin")
+    strange.mkdir()
+    assert "nothing new" in three.neighbourhood.run(ANN).line
+    assert "withdrawn" in withdraw_participant(three.neighbourhood.box(ANN), TUESDAY)
+    assert not three.report(ANN).exists()
 
 
 @pytest.mark.usefixtures("without_noise")
