@@ -30,7 +30,7 @@ from shared.files import PATIENCE, only_instance
 from shared.promise import terms_in_words
 from shared.screen import Column, print_lines, print_table, screen
 from shared.study import MechanismName, Study, Trust, Unit
-from shared.week import IsoWeek, next_monday
+from shared.week import IsoWeek, midnight, next_monday
 from shared.workspace import (
     AGGREGATOR_APP,
     EVERYTHING,
@@ -72,7 +72,8 @@ class AggregatorApp:
 
     def next_change(self) -> float:
         """See runner.App."""
-        return next_monday(self.clock()).timestamp()
+        now = self.clock()
+        return (midnight(now) if steps.partners(self.workspace) else next_monday(now)).timestamp()
 
 
 def open_app(dask: str | None = None) -> AggregatorApp:

@@ -32,6 +32,8 @@ from shared.workspace import EVERYTHING, Workspace, permit
 
 LATE_WEEKS: Final = 4
 """So long after its open time the leader goes on looking for reports of a week that has too few."""
+PATIENCE: Final = timedelta(days=1)
+"""So long the helper waits for reports that the leader had: where it was off, SyftBox brings the batch before them."""
 MOST_MESSAGE_BYTES: Final = min(message_bytes(MAX_PARTICIPANTS, MAX_ROWS), 10_000_000)  # more SyftBox does not carry
 IMPLAUSIBLE: Final = "a figure is beyond what its participants can have given: somebody's share is wrong"
 
@@ -222,7 +224,8 @@ def help_leader(pair: Pair, leader: str) -> list[str]:
     """Answer what the leader asks, once for each week, and keep the answers published; return what is new.
 
     A week is refused that is not over, that this record may have answered before it was lost, or that has fewer
-    reports here than the study's minimum: nothing is spent then.
+    reports here than the study's minimum: nothing is spent then. It is answered at once where all reports of the batch
+    are here, and the next day where some are missing.
     """
     said = []
     answered = pair.record.answered()
@@ -251,6 +254,7 @@ def _answer(pair: Pair, week: IsoWeek, path: Path) -> str:
     except ReportError as error:
         return str(error)
     wanted = frozenset(batch.ids)
+    until = pair.record.first_asked(week, pair.today) + PATIENCE
     total = np.zeros(study.catalogue_rows, dtype=np.uint32)
     taken = []
     for _, report_id, _, of, half in pair.opened(week, pair.found(week), wanted.__contains__):
@@ -259,6 +263,8 @@ def _answer(pair: Pair, week: IsoWeek, path: Path) -> str:
             taken.append(report_id)
     if len(taken) < study.min_participants:
         return f"{week}: {len(taken)} of {len(wanted)} reports are here, at least {study.min_participants} are needed"
+    if len(taken) < len(wanted) and pair.today < until:
+        return f"{week}: {len(taken)} of {len(wanted)} reports are here; the others are waited for until {until}"
     noised = total + noised_sum_of(study).draw(study.catalogue_rows)
     answer = sign_message(Message(study.id, week, tuple(taken), noised), pair.keys)
     pair.record.keep_answer(week, answer, len(taken))

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,6 +99,12 @@ class PairRecord:
         self._execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", name, str(proposed if new else unknown))
         ((text,),) = self._execute("SELECT value FROM facts WHERE name = ?", name)
         return IsoWeek.parse(text)
+
+    def first_asked(self, week: IsoWeek, today: date) -> date:
+        """Return the day on which the helper first had a batch of a week: today at the first call."""
+        self._execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", f"asked {week}", today.isoformat())
+        ((text,),) = self._execute("SELECT value FROM facts WHERE name = ?", f"asked {week}")
+        return date.fromisoformat(text)
 
     def batch(self, week: IsoWeek) -> Batch | None:
         """Return the leader's batch of a week."""

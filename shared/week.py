@@ -89,6 +89,11 @@ def next_monday(now: datetime) -> datetime:
     return datetime.combine(IsoWeek.of(now.date()).end, time.min, now.tzinfo)
 
 
+def midnight(now: datetime) -> datetime:
+    """Return when the day that `now` lies in is over, in the time zone of `now`."""
+    return datetime.combine(now.date() + timedelta(days=1), time.min, now.tzinfo)
+
+
 def weeks_between(first: IsoWeek, last: IsoWeek) -> list[IsoWeek]:
     """Return all weeks from `first` to `last`, both included; none if `first` is later."""
     weeks = (last.first_day - first.first_day).days // 7 + 1

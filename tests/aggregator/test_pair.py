@@ -19,7 +19,7 @@ from scipy import stats
 
 from aggregator import pair as steps
 from aggregator.messages import Kind, read_message
-from aggregator.pair import answer_name, batch_name
+from aggregator.pair import PATIENCE, answer_name, batch_name
 from aggregator.pair_record import RECORD, PairRecord, open_record
 from aggregator.pairing import pair_terms
 from aggregator.terms import publish_study
@@ -64,9 +64,11 @@ def without_noise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def measure(pair: Pair) -> dict[str, Any]:
-    """Run leader, helper, leader; return what was published of WEEK."""
-    for box in (pair.leader, pair.helper, pair.leader):
-        pair.run(box)
+    """Run leader, helper, until it waits no longer, and leader; return what was published of WEEK."""
+    pair.run(pair.leader)
+    for now in (COLLECTED, COLLECTED + PATIENCE):
+        pair.run(pair.helper, now)
+    pair.run(pair.leader)
     return published(pair)
 
 
@@ -150,7 +152,9 @@ def test_a_folder_with_a_reports_name_ends_no_pass_and_no_withdrawal(three: Pair
 def test_who_vanishes_before_the_helper_looks_is_taken_out_of_the_leaders_half(three: Pair) -> None:
     three.run(three.leader)
     three.report(ANN).unlink()
-    three.run(three.helper)
+    assert "2 of 3 reports are here; the others are waited for until 2024-12-11" in three.run(three.helper)
+    assert not answer(three).exists()
+    three.run(three.helper, COLLECTED + PATIENCE)
     three.report(BOB).unlink()
     three.run(three.leader)
     assert sums(three.leader) == [2, 1, 0, 0, 0, 0]
@@ -165,7 +169,17 @@ def test_below_the_minimum_the_helper_refuses_and_spends_nothing(three: Pair) ->
     assert "1 of 3 reports are here, at least 2 are needed" in three.run(three.helper)
     assert not answer(three).exists()
     three.report(ANN).write_bytes(kept)
-    assert "answered with 2 reports" in three.run(three.helper)
+    assert "answered with 2 reports" in three.run(three.helper, COLLECTED + PATIENCE)
+
+
+def test_a_helper_that_was_off_waits_for_the_reports_that_come_after_the_batch(three: Pair) -> None:
+    three.run(three.leader)
+    kept = three.report(ANN).read_bytes()
+    three.report(ANN).unlink()
+    three.run(three.helper)
+    assert not answer(three).exists()
+    three.report(ANN).write_bytes(kept)
+    assert "answered with 3 reports" in three.run(three.helper)
 
 
 def answer(pair: Pair) -> Path:

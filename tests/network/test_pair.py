@@ -114,6 +114,10 @@ def test_two_coordinators_measure_a_week_while_one_is_off_and_a_member_leaves(
     for email in STAY:
         pair.shares(email, HELPER)
 
+    said = pair.does(HELPER, "aggregator", "run")
+    for week in WEEKS:
+        assert f"{week}: {len(STAY)} of {len(MEMBERS)} reports are here; the others are waited for" in said
+
     pair.is_on(date(2024, 12, 12))
     said = pair.does(HELPER, "aggregator", "run")
     for week in WEEKS:
