@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -131,7 +131,7 @@ class Part:
 
 def newest_week(now: datetime) -> IsoWeek:
     """Return the last week that is over anywhere on Earth."""
-    return latest_closed((now.astimezone(timezone.utc) + timedelta(hours=14)).date())
+    return latest_closed((now.astimezone(UTC) + timedelta(hours=14)).date())
 
 
 def watched_releases(datasites: Path) -> str:

@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timezone
+from datetime import UTC, datetime, time
 from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
@@ -222,7 +222,7 @@ class Results:
 
 def _midnight(week: IsoWeek) -> datetime:
     """Return when a week is over."""
-    return datetime.combine(week.end, time.min, timezone.utc)
+    return datetime.combine(week.end, time.min, UTC)
 
 
 def _cell(text: str) -> str:

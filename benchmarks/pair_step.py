@@ -8,7 +8,7 @@ import resource
 import shutil
 import sys
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +37,7 @@ WATCHED: Final = 5
 SHARED: Final = 1_000
 """So many times a week is shared to be timed."""
 SEED: Final = 20_240_101  # of the counts, fixed; keys and halves are new in every run
-TODAY: Final = datetime.now(timezone.utc).date()
+TODAY: Final = datetime.now(UTC).date()
 WEEK: Final = latest_closed(TODAY)
 EMAILS: Final[dict[Role, str]] = {"leader": "leader@example.org", "helper": "helper@example.org"}
 

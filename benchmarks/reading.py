@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,7 +76,7 @@ def _lines(kind: str, rows: int) -> Iterator[str]:
         else "Title,Date\n"
     )
     known = [_title(number % SHOWS, number) for number in range(TITLES)]
-    now = datetime(NEWEST.year, NEWEST.month, NEWEST.day, tzinfo=timezone.utc)
+    now = datetime(NEWEST.year, NEWEST.month, NEWEST.day, tzinfo=UTC)
     step = timedelta(days=4_000) / rows
     for row in range(rows):
         now -= step

@@ -6,7 +6,7 @@ import json
 import resource
 import sys
 import time
-from datetime import timezone
+from datetime import UTC
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +27,7 @@ def main() -> None:
     if step == "pandas":
         pd.read_csv(path)
     else:
-        history = read_exports([Source(path)], zone=timezone.utc)
+        history = read_exports([Source(path)], zone=UTC)
         if step == "read+reduce":
             count_views(history.views, catalogue)
     seconds = time.perf_counter() - begin

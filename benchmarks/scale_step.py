@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +20,7 @@ WEEKS: Final = 26
 GROWING: Final = 100
 """So many datasites (at most half of them) release their last week later."""
 SEED: Final = 20_240_101  # fixed: the same files in every run
-NOW: Final = datetime.now(timezone.utc).astimezone()
+NOW: Final = datetime.now(UTC).astimezone()
 EMAIL: Final = "coordinator@example.org"
 RELEASE: Final = "api_data/netflix_trend_participant/netflix_reduced.npy"
 

@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from typing_extensions import Self
+    from typing import Self
 
 LOOPBACK = "127.0.0.1"
 # Below the ports that systems give to outgoing connections: a program that is stopped for a while finds its port free.

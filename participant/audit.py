@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import NormalDist
 from typing import Final
@@ -59,7 +59,7 @@ _FOUND: Final = 0.993  # of the audits of an excessive epsilon: 0.99, and someth
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108  # where there is one: some ten thousand durable commits need no disk
 _ME: Final = "member@audit.invalid"
 _THEM: Final = "coordinator@audit.invalid"
-_NOW: Final = datetime(2024, 11, 26, 12, tzinfo=timezone.utc)
+_NOW: Final = datetime(2024, 11, 26, 12, tzinfo=UTC)
 _LAST_WEEK: Final = latest_closed(_NOW.date())
 
 Cells = npt.NDArray[np.int64]

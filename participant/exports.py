@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timezone, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import Final
 
@@ -327,7 +327,7 @@ def _member_day(member: zipfile.ZipInfo, modified: datetime, zone: tzinfo) -> da
         return modified.date()
     try:
         written = datetime(*member.date_time, tzinfo=zone)
-        return min(written.date(), written.replace(tzinfo=timezone.utc).astimezone(zone).date(), modified.date())
+        return min(written.date(), written.replace(tzinfo=UTC).astimezone(zone).date(), modified.date())
     except (ValueError, OverflowError):
         return modified.date()
 

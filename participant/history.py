@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timezone, tzinfo
+from datetime import UTC, date, tzinfo
 from typing import Final
 
 import numpy as np
@@ -54,7 +54,7 @@ def read_history(
     *,
     remembered: DateOrder | None = None,
     profile: str | None = None,
-    zone: tzinfo = timezone.utc,
+    zone: tzinfo = UTC,
     shortest: int = SHORTEST_VIEW,
 ) -> Reading:
     """Return the views in the bytes of an export that was made on the day `made`.

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 
 COORDINATOR = "coordinator@example.org"
-TUESDAY = datetime(2024, 11, 26, 12, tzinfo=timezone.utc)
+TUESDAY = datetime(2024, 11, 26, 12, tzinfo=UTC)
 """A day in 2024-W48: the last week that is over is 2024-W47."""
 
 SHOWS = [

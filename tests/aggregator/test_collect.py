@@ -3,7 +3,7 @@
 import io
 import os
 import shutil
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from shared.release import NO_ROW, Release, encode_releases, record_dtype
 from shared.study import Study
 from shared.week import IsoWeek
 
-NOW = datetime(2024, 11, 26, 12, tzinfo=timezone.utc)
+NOW = datetime(2024, 11, 26, 12, tzinfo=UTC)
 WEEK, LONG_AGO = IsoWeek(2024, 47), IsoWeek(2020, 1)
 STUDY = Study(catalogue_rows=3, catalogue_sha256="0" * 64)
 OTHER = Study(catalogue_rows=3, catalogue_sha256="1" * 64)
@@ -187,7 +187,7 @@ def test_a_datasite_may_have_any_name(tmp_path: Path, name: str | bytes) -> None
 
 def test_a_week_that_is_over_somewhere_on_earth_is_taken(tmp_path: Path) -> None:
     put(tmp_path, "early@example.org", GOOD)
-    sunday = datetime(2024, 11, 24, tzinfo=timezone.utc)
+    sunday = datetime(2024, 11, 24, tzinfo=UTC)
     for hour, reason in ((9, Reason.FUTURE_WEEK), (10, None)):
         assert verdicts(tmp_path, rules(sunday.replace(hour=hour)))["early@example.org"].reason is reason
 

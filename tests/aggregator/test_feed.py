@@ -1,6 +1,6 @@
 """The Atom feed: what RFC 4287 asks for, and that what a reader has seen stays the same entry."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from xml.etree import ElementTree as ET
 
@@ -59,7 +59,7 @@ def test_the_feed_of_a_run_tells_of_the_latest_week_and_of_final_ones_which_keep
     assert list(after) == ["2024-W47", "2024-W44", "2024-W43"]  # W45 to W47 still take releases
     assert after["2024-W47"][0] == before["2024-W47"][0]
     assert len({identifier for identifier, _ in after.values()}) == 3
-    assert after["2024-W43"][1] == datetime(2024, 12, 2, tzinfo=timezone.utc)
+    assert after["2024-W43"][1] == datetime(2024, 12, 2, tzinfo=UTC)
 
 
 def _entries(world: Neighbourhood) -> dict[str, tuple[str, datetime]]:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from shared.workspace import PARTICIPANT_APP
 
 MEMBERS, WEEKS = 8, 2
 EPSILON = 20.0  # so much that the truth is told from the noise by eight people
-TODAY = datetime(2024, 11, 26, 12, tzinfo=timezone.utc)
+TODAY = datetime(2024, 11, 26, 12, tzinfo=UTC)
 LAST = IsoWeek(2024, 47)
 
 

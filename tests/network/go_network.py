@@ -17,8 +17,7 @@ from demo.network import LOOPBACK, SyftBoxNetwork, free_port, is_listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from typing_extensions import Self
+    from typing import Self
 
     from demo.network import SyftBoxClient
 

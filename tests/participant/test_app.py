@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import shutil
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +82,7 @@ def test_views_that_arrive_later_do_not_draw_a_week_again(neighbourhood: Neighbo
 
 
 def test_a_week_waits_for_an_export_made_after_its_end(neighbourhood: Neighbourhood, ann: Workspace) -> None:
-    sunday = datetime(2024, 11, 24, 23, 30, tzinfo=timezone.utc)
+    sunday = datetime(2024, 11, 24, 23, 30, tzinfo=UTC)
     neighbourhood.download(ANN, EXPORT, made=sunday)
     assert "download your history anew" in neighbourhood.run(ANN).line
     assert weeks(ann)[-1] == 202446

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from shared.workspace import RELEASE_FILE, Workspace
 from tests.conftest import COORDINATOR, EXPORT, TUESDAY, Neighbourhood
 from tests.participant.killing import ANN, draws_of, published
 
-LATER = datetime(2030, 1, 8, 12, tzinfo=timezone.utc)
+LATER = datetime(2030, 1, 8, 12, tzinfo=UTC)
 """A day in 2030-W02, which no clock should show yet."""
 NOW = [202443, 202444, 202445, 202446, 202447]
 AHEAD = [202949, 202950, 202951, 202952, 203001]
@@ -154,11 +154,11 @@ def test_a_year_in_which_nobody_takes_part_gets_a_clear_line(
 ) -> None:
     for month, day in ((1, 1), (12, 31)):
         with pytest.raises(ClockError, match=f"clock says the year {year}: set it right"):
-            neighbourhood.run(ANN, datetime(year, month, day, tzinfo=timezone.utc))
+            neighbourhood.run(ANN, datetime(year, month, day, tzinfo=UTC))
     assert draws_of(ann) == {}
 
 
-@pytest.mark.parametrize("made", [datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(2106, 1, 1, tzinfo=timezone.utc)])
+@pytest.mark.parametrize("made", [datetime(1970, 1, 1, tzinfo=UTC), datetime(2106, 1, 1, tzinfo=UTC)])
 @pytest.mark.usefixtures("ann")
 def test_an_export_of_a_strange_time_ends_in_a_line(neighbourhood: Neighbourhood, made: datetime) -> None:
     neighbourhood.download(ANN, EXPORT, made=made)

@@ -8,7 +8,7 @@ import struct
 import time
 import zipfile
 from collections.abc import Callable
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,6 @@ from participant.exports import MAX_BYTES, Source, find_newest, parse_source, re
 from shared.errors import HistoryError, ProfileUnknown
 from shared.week import IsoWeek
 
-UTC = timezone.utc
 HEADER = (
     "Profile Name,Start Time,Duration,Attributes,Title,Supplemental Video Type,"
     "Device Type,Bookmark,Latest Bookmark,Country"

@@ -9,7 +9,7 @@ import re
 import sys
 import zipfile
 from collections.abc import Callable
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning
 
 View = tuple[str, date]
 EARLIEST = date(2024, 9, 1)
-SUNDAY = datetime(2024, 11, 17, 23, tzinfo=timezone.utc)
+SUNDAY = datetime(2024, 11, 17, 23, tzinfo=UTC)
 PASSES = [  # when the app runs, and when the newest export was made
     (SUNDAY, SUNDAY),
     (SUNDAY + timedelta(hours=3), SUNDAY),

@@ -1,5 +1,5 @@
 import sqlite3
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from shared.errors import LedgerError
 from shared.study import Study
 from shared.week import IsoWeek
 
-NOW = datetime(2024, 11, 26, tzinfo=timezone.utc)
+NOW = datetime(2024, 11, 26, tzinfo=UTC)
 STUDY = Study(catalogue_rows=2, catalogue_sha256="0" * 64)
 DRAW = Draw(IsoWeek(2024, 47), STUDY.id, "netflix_reduced", b"\1\0\0\0", "drawn", "coordinator@example.org")
 
