@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from aggregator.combine import Total
-from shared.database import open_database
-from shared.errors import LedgerError
+from shared.database import Database, open_database
 from shared.sharing import Half
 from shared.week import IsoWeek
 
@@ -74,15 +72,8 @@ class Result:
     """Whether every cell is what honest participants can have given; if not, the week is withheld."""
 
 
-class PairRecord:
-    """The open record. Whatever a method records is durable when it returns.
-
-    Raises: LedgerError from every method, if the file cannot be read or written.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+class PairRecord(Database):
+    """The open record."""
 
     def note_new(self, public_key: str) -> None:
         """Note that the private key to this one was just made: nothing can have been collected with it."""
@@ -122,16 +113,15 @@ class PairRecord:
 
         `conclude` is called when all of `kept` were taken; where it returns None nothing is recorded. Returns the same.
         """
-        with self._failures(), self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._transaction() as connection:
             rows = ((week.key, *each) for each in kept)
-            self._connection.executemany("INSERT INTO reports VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT INTO reports VALUES (?, ?, ?, ?, ?)", rows)
             batch = conclude()
             if batch is None:
-                self._connection.rollback()
+                connection.rollback()
                 return None
-            self._connection.execute("DELETE FROM reports WHERE week = ? AND study != ?", (week.key, batch.study))
-            self._connection.execute(
+            connection.execute("DELETE FROM reports WHERE week = ? AND study != ?", (week.key, batch.study))
+            connection.execute(
                 "INSERT INTO batches VALUES (?, ?, ?, ?, ?)",
                 (week.key, batch.study, batch.message, batch.sums.astype("<u4").tobytes(), batch.unopened),
             )
@@ -171,30 +161,16 @@ class PairRecord:
     def finish(self, week: IsoWeek, result: Result) -> None:
         """Record what was measured of a week, and forget its reports."""
         sums = result.total.sums.astype("<i8").tobytes()
-        with self._failures(), self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute(
+        with self._transaction() as connection:
+            connection.execute(
                 "INSERT INTO results VALUES (?, ?, ?, ?, ?)",
                 (week.key, result.study, result.total.participants, sums, result.plausible),
             )
-            others = self._connection.execute("SELECT 1 FROM reports WHERE week != ? LIMIT 1", (week.key,)).fetchall()
+            others = connection.execute("SELECT 1 FROM reports WHERE week != ? LIMIT 1", (week.key,)).fetchall()
             if others:
-                self._connection.execute("DELETE FROM reports WHERE week = ?", (week.key,))
+                connection.execute("DELETE FROM reports WHERE week = ?", (week.key,))
             else:  # SQLite forgets a whole table without copying it to its journal first
-                self._connection.execute("DELETE FROM reports")
-
-    def _execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._failures():
-            return self._connection.execute(statement, values).fetchall()
-
-    @contextlib.contextmanager
-    def _failures(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise LedgerError(
-                f"cannot use {self._path}: {error}; free space or mend the permissions. Do not delete it"
-            ) from None
+                connection.execute("DELETE FROM reports")
 
 
 @contextlib.contextmanager

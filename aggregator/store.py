@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -11,8 +10,7 @@ from typing import Final
 import numpy as np
 
 from aggregator.combine import Total, Totals
-from shared.database import open_database
-from shared.errors import LedgerError
+from shared.database import Database, open_database
 from shared.study import Study, parse_study
 from shared.week import IsoWeek
 
@@ -32,43 +30,37 @@ CREATE TABLE final_totals (
 """
 
 
-class Store:
+class Store(Database):
     """The open record. A week in it stays as it is: releases that come, change or go later count no more."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
 
     def first_week(self, proposed: IsoWeek) -> IsoWeek:
         """Return the first week that can have been released to this coordinator: as proposed at the first call."""
-        self._connection.execute("INSERT OR IGNORE INTO facts VALUES ('first_week', ?)", (str(proposed),))
-        ((text,),) = self._connection.execute("SELECT value FROM facts WHERE name = 'first_week'")
+        self._execute("INSERT OR IGNORE INTO facts VALUES ('first_week', ?)", str(proposed))
+        ((text,),) = self._execute("SELECT value FROM facts WHERE name = 'first_week'")
         return IsoWeek.parse(text)
 
     def remember(self, studies: Mapping[str, Study]) -> dict[str, Study]:
         """Keep these studies, and return all that were ever kept: their releases stay summable."""
-        rows = [(study.id, study.to_json()) for study in studies.values()]
-        self._connection.executemany("INSERT OR IGNORE INTO studies VALUES (?, ?)", rows)
-        kept = self._connection.execute("SELECT id, terms FROM studies")
-        return {study_id: parse_study(terms) for study_id, terms in kept}
+        for study in studies.values():
+            self._execute("INSERT OR IGNORE INTO studies VALUES (?, ?)", study.id, study.to_json())
+        return {study_id: parse_study(terms) for study_id, terms in self._execute("SELECT id, terms FROM studies")}
 
     def final(self) -> Totals:
         """Return the totals of all final weeks, also of those without any release."""
-        totals: Totals = {
-            IsoWeek.from_key(week): {} for (week,) in self._connection.execute("SELECT week FROM final_weeks")
-        }
-        rows = self._connection.execute("SELECT week, study, participants, sums FROM final_totals")
-        for week, study, participants, sums in rows:
+        totals: Totals = {IsoWeek.from_key(week): {} for (week,) in self._execute("SELECT week FROM final_weeks")}
+        for week, study, participants, sums in self._execute(
+            "SELECT week, study, participants, sums FROM final_totals"
+        ):
             totals[IsoWeek.from_key(week)][study] = Total(participants, np.frombuffer(sums, dtype="<i8").copy())
         return totals
 
     def finish(self, week: IsoWeek, totals: Mapping[str, Total]) -> None:
-        """Make a week final with these totals, durably; one that is final already stays as it is."""
-        if self._connection.execute("SELECT 1 FROM final_weeks WHERE week = ?", (week.key,)).fetchone():
+        """Make a week final with these totals; one that is final already stays as it is."""
+        if self._execute("SELECT 1 FROM final_weeks WHERE week = ?", week.key):
             return
-        with self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("INSERT INTO final_weeks VALUES (?)", (week.key,))
-            self._connection.executemany(
+        with self._transaction() as connection:
+            connection.execute("INSERT INTO final_weeks VALUES (?)", (week.key,))
+            connection.executemany(
                 "INSERT INTO final_totals VALUES (?, ?, ?, ?)",
                 [
                     (week.key, study, total.participants, total.sums.astype("<i8").tobytes())
@@ -84,9 +76,4 @@ def open_store(path: Path) -> Iterator[Store]:
     Raises: LedgerError if it cannot be read or written, or was made by a newer version.
     """
     with contextlib.closing(open_database(path, _TABLES, VERSION)) as connection:
-        try:
-            yield Store(connection)
-        except sqlite3.Error as error:
-            raise LedgerError(
-                f"cannot use {path}: {error}; free space or mend the permissions. Do not delete it"
-            ) from None
+        yield Store(connection, path)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from shared.database import make_tables, open_database
+from shared.database import Database, make_tables, open_database
 from shared.errors import LedgerError
 from shared.study import Study, parse_study
 from shared.week import IsoWeek
@@ -54,15 +54,8 @@ class Draw:
     """The e-mail of the coordinator whose study it was."""
 
 
-class Ledger:
-    """An open ledger. Whatever a method records is durable when it returns.
-
-    Raises: LedgerError from every method, if the file cannot be read or written.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+class Ledger(Database):
+    """An open ledger."""
 
     @property
     def device(self) -> str:
@@ -117,23 +110,17 @@ class Ledger:
         Raises: LedgerError if the week was drawn before: nothing is recorded then.
         """
         recorded_at = now.isoformat(timespec="seconds")
-        with self._failures(), self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("INSERT OR IGNORE INTO studies VALUES (?, ?)", (study.id, study.to_json()))
-            self._connection.execute(
-                "INSERT INTO draws (week, study, form, payload, origin, coordinator, recorded_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    draw.week.key,
-                    draw.study,
-                    draw.form,
-                    draw.payload,
-                    draw.origin,
-                    draw.coordinator,
-                    recorded_at,
-                ),
-            )
-            self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CLOCK, recorded_at))
+        with self._transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO studies VALUES (?, ?)", (study.id, study.to_json()))
+            try:
+                connection.execute(
+                    "INSERT INTO draws (week, study, form, payload, origin, coordinator, recorded_at) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (draw.week.key, draw.study, draw.form, draw.payload, draw.origin, draw.coordinator, recorded_at),
+                )
+            except sqlite3.IntegrityError:
+                raise LedgerError(f"{self._path}: that week was drawn before; nothing was drawn again") from None
+            connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CLOCK, recorded_at))
 
     def spent(self) -> float:
         """Return the privacy loss of all draws together, published still or not."""
@@ -144,19 +131,6 @@ class Ledger:
         """Copy the ledger, as it is now, into an empty database."""
         with self._failures():
             self._connection.backup(connection)
-
-    def _execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._failures():
-            return self._connection.execute(statement, values).fetchall()
-
-    @contextlib.contextmanager
-    def _failures(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.IntegrityError:
-            raise LedgerError(f"{self._path}: that week was drawn before; nothing was drawn again") from None
-        except sqlite3.Error as error:
-            raise LedgerError(f"{self._path}: {error}; free space or mend the permissions. Do not delete it") from None
 
 
 @contextlib.contextmanager

@@ -1,13 +1,47 @@
-"""Opening the apps' private SQLite files: the participant's ledger, the coordinator's final weeks."""
+"""The apps' private SQLite files: the participant's ledger, the coordinator's final weeks and weeks of two."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from shared.errors import LedgerError
 from shared.files import make_folder
+
+
+class Database:
+    """An open private file. Whatever a method records is durable when it returns.
+
+    Raises: LedgerError from every method, if the file cannot be read or written.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    def _execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._failures():
+            return self._connection.execute(statement, values).fetchall()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Record all that is done within, or, where it raises, nothing."""
+        with self._failures(), self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise LedgerError(
+                f"cannot use {self._path}: {error}; free space or mend the permissions. Do not delete it"
+            ) from None
 
 
 def open_database(path: Path, tables: str, version: int, page_bytes: int = 4096) -> sqlite3.Connection:
