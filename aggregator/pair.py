@@ -31,7 +31,7 @@ from shared.week import IsoWeek, latest_closed, still_open, weeks_between
 from shared.workspace import EVERYTHING, Workspace, permit
 
 LATE_WEEKS: Final = 4
-"""So long after its open time the leader goes on looking for reports of a week that has too few."""
+"""So long after its open time a week with too few reports is waited for; then a later one that is measured ends it."""
 PATIENCE: Final = timedelta(days=1)
 """So long the helper waits for reports that the leader had: where it was off, SyftBox brings the batch before them."""
 MOST_MESSAGE_BYTES: Final = min(message_bytes(MAX_PARTICIPANTS, MAX_ROWS), 10_000_000)  # more SyftBox does not carry

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from aggregator import app as aggregator
 from aggregator.install import install_aggregator
+from aggregator.pair import PATIENCE, answer_name, batch_name
+from aggregator.pair_record import RECORD, open_record
 from aggregator.pairing import pair_terms
 from aggregator.terms import publish_study
 from shared.settings import write_settings
 from shared.study import Study
 from shared.week import IsoWeek
-from shared.workspace import PARTICIPANT_APP, Workspace
+from shared.workspace import AGGREGATOR_APP, PARTICIPANT_APP, Workspace
 from tests.conftest import COORDINATOR, TUESDAY, Neighbourhood
 
 LEADER = COORDINATOR
@@ -23,6 +27,9 @@ WEEK = IsoWeek(2024, 47)
 """The last week that is over on TUESDAY."""
 COLLECTED = TUESDAY + timedelta(weeks=2)
 """When its open time is over."""
+
+
+ANN, BOB, CAT, DAN = "ann@example.org", "bob@example.org", "cat@example.org", "dan@example.org"
 
 
 @dataclass(frozen=True)
@@ -76,3 +83,31 @@ def make_pair(neighbourhood: Neighbourhood, **terms: object) -> Pair:
     aggregator.run(helper, TUESDAY)
     aggregator.run(leader, TUESDAY)
     return Pair(neighbourhood, study)
+
+
+def measure(pair: Pair) -> dict[str, Any]:
+    """Run leader, helper, until it waits no longer, and leader; return what was published of WEEK."""
+    pair.run(pair.leader)
+    for now in (COLLECTED, COLLECTED + PATIENCE):
+        pair.run(pair.helper, now)
+    pair.run(pair.leader)
+    return published(pair)
+
+
+def published(pair: Pair) -> dict[str, Any]:
+    path = pair.leader.results(LEADER) / "weeks" / f"{WEEK}.json"
+    document: dict[str, Any] = json.loads(path.read_bytes())
+    return document
+
+
+def sums(box: Workspace) -> list[int]:
+    with open_record(box.private(AGGREGATOR_APP) / RECORD) as record:
+        return [int(each) for each in record.results()[WEEK].total.sums]
+
+
+def answer(pair: Pair) -> Path:
+    return pair.leader.exchange(HELPER) / answer_name(WEEK)
+
+
+def batch(pair: Pair) -> Path:
+    return pair.leader.exchange(LEADER) / batch_name(WEEK)

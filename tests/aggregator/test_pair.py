@@ -19,7 +19,7 @@ from scipy import stats
 
 from aggregator import pair as steps
 from aggregator.messages import Kind, read_message
-from aggregator.pair import PATIENCE, answer_name, batch_name
+from aggregator.pair import PATIENCE
 from aggregator.pair_record import RECORD, PairRecord, open_record
 from aggregator.pairing import pair_terms
 from aggregator.terms import publish_study
@@ -33,17 +33,27 @@ from shared.sharing import Half, Report, Role, open_half, parse_report, share_co
 from shared.study import Study
 from shared.week import IsoWeek
 from shared.workspace import AGGREGATOR_APP, PARTICIPANT_APP, Workspace
-from tests.aggregator.pairs import COLLECTED, HELPER, LEADER, WEEK, Pair, accept, make_pair
-from tests.conftest import TUESDAY, Neighbourhood
+from tests.aggregator.pairs import (
+    ANN,
+    BOB,
+    CAT,
+    COLLECTED,
+    DAN,
+    HELPER,
+    LEADER,
+    WEEK,
+    Pair,
+    accept,
+    answer,
+    batch,
+    measure,
+    published,
+    sums,
+)
+from tests.conftest import TUESDAY
 
-ANN, BOB, CAT, DAN = "ann@example.org", "bob@example.org", "cat@example.org", "dan@example.org"
 CHANCE = 1e-9
 """How often a statistical test here fails although all is right."""
-
-
-@pytest.fixture
-def pair(neighbourhood: Neighbourhood) -> Pair:
-    return make_pair(neighbourhood)
 
 
 @pytest.fixture
@@ -61,26 +71,6 @@ def without_noise(monkeypatch: pytest.MonkeyPatch) -> None:
         return np.zeros(cells, dtype=np.uint32)
 
     monkeypatch.setattr(mechanism.NoisedSum, "draw", nothing)
-
-
-def measure(pair: Pair) -> dict[str, Any]:
-    """Run leader, helper, until it waits no longer, and leader; return what was published of WEEK."""
-    pair.run(pair.leader)
-    for now in (COLLECTED, COLLECTED + PATIENCE):
-        pair.run(pair.helper, now)
-    pair.run(pair.leader)
-    return published(pair)
-
-
-def published(pair: Pair) -> dict[str, Any]:
-    path = pair.leader.results(LEADER) / "weeks" / f"{WEEK}.json"
-    document: dict[str, Any] = json.loads(path.read_bytes())
-    return document
-
-
-def sums(box: Workspace) -> list[int]:
-    with open_record(box.private(AGGREGATOR_APP) / RECORD) as record:
-        return [int(each) for each in record.results()[WEEK].total.sums]
 
 
 @pytest.mark.usefixtures("without_noise")
@@ -180,14 +170,6 @@ def test_a_helper_that_was_off_waits_for_the_reports_that_come_after_the_batch(t
     assert not answer(three).exists()
     three.report(ANN).write_bytes(kept)
     assert "answered with 3 reports" in three.run(three.helper)
-
-
-def answer(pair: Pair) -> Path:
-    return pair.leader.exchange(HELPER) / answer_name(WEEK)
-
-
-def batch(pair: Pair) -> Path:
-    return pair.leader.exchange(LEADER) / batch_name(WEEK)
 
 
 def test_a_second_batch_gets_the_first_answer(three: Pair) -> None:
