@@ -72,7 +72,8 @@ def follow(workspace: Workspace, leader: str) -> Terms:
     """
     me = ensure_keys(workspace).coordinator(workspace.email)
     theirs, ours = workspace.results(leader), workspace.results(workspace.email)
-    if (ours / "study.json").exists() and read_terms(ours).study.trust == "one-coordinator":
+    before = read_terms(ours) if (ours / "study.json").exists() else None
+    if before and before.study.trust == "one-coordinator":
         raise SettingsError(
             f"{workspace.email} coordinates a community of its own: help {leader} with another datasite, or set "
             f'leader = "" in settings.toml'
@@ -94,7 +95,9 @@ def follow(workspace: Workspace, leader: str) -> Terms:
             f"study {study.id[:8]} of {leader} names keys that are not here: they run study new again; until then "
             f"nothing is answered"
         )
-    study.catalogue(catalogue)
+    catalogues.parse_catalogue(catalogue)
+    for each in (study, *(before.published.values() if before else ())):
+        each.catalogue(catalogue)  # raises before anything is written that this helper could not read again
     write_if_changed(ours / "catalogue.csv", catalogue)
     write_if_changed(ours / "studies" / f"{study.id}.json", data)
     write_if_changed(ours / "study.json", data)
