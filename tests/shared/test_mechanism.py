@@ -6,15 +6,22 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from shared import mechanism as mechanisms
+from shared.errors import StudyError
 from shared.mechanism import (
     CLIPPING_PROBABILITY,
+    LARGEST,
+    MANY_SHOWS,
+    MAX_PARTICIPANTS,
     DiscreteLaplace,
     ExactCounts,
     RandomizedResponse,
     Randomizer,
+    mechanism_of,
+    noised_sum_of,
     randomizer_of,
 )
-from shared.study import Study
+from shared.study import Coordinator, Study
 
 CHANCE = 1e-9
 """The false-alarm rate of each sampled check: it fails by chance once in a thousand million runs."""
@@ -150,3 +157,91 @@ def test_an_honest_mass_allows_as_many_shows_as_the_study_caps_or_a_hundred() ->
     one = 1 - 2 * RandomizedResponse(2.0, 1).flip_probability
     assert capped_low == pytest.approx(low)
     assert high - capped_high == pytest.approx(97 * one)
+
+
+class HalfTheNoise(DiscreteLaplace):
+    """A mechanism whose map states twice the study's epsilon."""
+
+    @property
+    def scale(self) -> float:
+        return super().scale / 2
+
+
+class TooFewFlips(RandomizedResponse):
+    """A mechanism whose map states a little more than the study's epsilon."""
+
+    @property
+    def flip_probability(self) -> float:
+        return super().flip_probability * 0.999
+
+
+@pytest.mark.parametrize("wrong", [HalfTheNoise(2.0, 1, 1), TooFewFlips(2.0, 1), TooFewFlips(6.0, 3)])
+def test_nothing_is_drawn_where_opendp_states_more_than_the_studys_epsilon(wrong: Randomizer) -> None:
+    with pytest.raises(AssertionError, match="OpenDP states"):
+        wrong.noise(ExactCounts(np.zeros(8, dtype=np.int64)))
+
+
+def test_no_noise_for_a_sum_is_drawn_where_opendp_states_more_than_the_studys_epsilon() -> None:
+    with pytest.raises(AssertionError, match="OpenDP states"):
+        HalfTheNoise(2.0, 1, 1).on_nothing(8)
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_bits_that_opendp_lost_or_added_are_no_release(monkeypatch: pytest.MonkeyPatch, change: int) -> None:
+    dp = mechanisms._opendp()
+    monkeypatch.setattr(dp.m, "make_randomized_response_bitvec", lambda *_: lambda bits: bytes(len(bits) + change))
+    with pytest.raises(AssertionError, match="another number of bits"):
+        RandomizedResponse(2.0, 1).noise(ExactCounts(np.zeros(2000, dtype=np.int64)))
+
+
+def laplace_study(views: int, **terms: object) -> Study:
+    """Return a study whose noise does not depend on how many views of a show it counts."""
+    stated = {
+        "catalogue_rows": 1,
+        "unit": "view",
+        "mechanism": "laplace",
+        "epsilon": 0.00086,
+        "max_views_per_show": views,
+    }
+    return Study(catalogue_sha256="0" * 64, **(stated | terms))  # type: ignore[arg-type]
+
+
+def test_a_study_may_use_all_of_a_releases_cell_and_no_more() -> None:
+    reach = DiscreteLaplace(0.00086, 1, 1).reach
+    terms = laplace_study(LARGEST - reach)
+    ends = np.array([-reach, terms.max_views_per_show + reach])
+    assert (ends.astype(np.int16) == ends).all()
+    assert ends.max() == np.iinfo(np.int16).max
+    with pytest.raises(StudyError, match="leaves a release's cells"):
+        laplace_study(LARGEST - reach + 1)
+
+
+def pair_study(**terms: object) -> Study:
+    keys = [Coordinator(f"{each}@example.org", each * 64, each * 64) for each in "ab"]
+    return laplace_study(3, trust="two-coordinators", leader=keys[0], helper=keys[1], **terms)
+
+
+def test_a_study_with_two_coordinators_has_noise_for_sums_and_none_for_participants() -> None:
+    terms = pair_study(epsilon=2.0)
+    assert mechanism_of(terms) == noised_sum_of(terms)
+    with pytest.raises(StudyError, match="participants share, and add no noise"):
+        randomizer_of(terms)
+
+
+def test_a_sum_over_as_many_as_may_take_part_stays_within_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = noised_sum_of(pair_study(epsilon=2.0))
+    most = (2**31 - 1 - noise.bound) // 3
+    assert noise.fits(MAX_PARTICIPANTS)
+    assert noise.fits(most)
+    assert not noise.fits(most + 1)
+    monkeypatch.setattr(mechanisms, "MAX_PARTICIPANTS", most + 1)  # no terms that are allowed reach it with fewer
+    with pytest.raises(StudyError, match="could leave 32 bits"):
+        pair_study(epsilon=2.0)
+
+
+def test_laplace_counts_as_many_shows_as_the_study_caps_or_a_hundred() -> None:
+    capped = laplace_study(1, unit="week", max_shows_per_week=3, epsilon=6.0, catalogue_rows=9)
+    for terms, shows in ((laplace_study(2), MANY_SHOWS), (capped, 3)):
+        noise = randomizer_of(terms)
+        assert isinstance(noise, DiscreteLaplace)
+        assert noise.most_shows == shows
