@@ -31,6 +31,7 @@ from shared.promise import terms_in_words
 from shared.screen import Column, print_lines, print_table, screen
 from shared.study import MechanismName, Study, Trust, Unit
 from shared.week import IsoWeek, midnight, next_monday
+from shared.wording import amount
 from shared.workspace import (
     AGGREGATOR_APP,
     EVERYTHING,
@@ -186,7 +187,7 @@ def _print_status(study: Study, accepted: list[dict[str, Any]], rejected: list[d
 
 
 def _weeks(entry: dict[str, Any]) -> str:
-    return f"{len(entry['weeks'])} weeks"
+    return amount(len(entry["weeks"]), "week")
 
 
 def _odd(entry: dict[str, Any]) -> str:

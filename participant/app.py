@@ -42,7 +42,7 @@ from shared.files import only_instance, read_regular_file, remove_litter, write_
 from shared.mechanism import ExactCounts, randomizer_of
 from shared.study import MAX_RELEASE_BYTES, Study
 from shared.week import IsoWeek, latest_closed, still_open
-from shared.wording import DOWNLOAD_PAGE
+from shared.wording import DOWNLOAD_PAGE, amount
 from shared.workspace import (
     DEVICE_FILE,
     EVERYTHING,
@@ -293,7 +293,7 @@ def _record_adopted(workspace: Workspace, ledger: Ledger, coordinator: str, now:
     if found.spoiled:
         ledger.block(max(found.spoiled))
     number = len(found.draws)
-    return [f"warning: kept and charged {number} weeks that were published elsewhere"] if number else []
+    return [f"warning: kept and charged {amount(number, 'week')} published elsewhere"] if number else []
 
 
 def _examine(workspace: Workspace, ledger: Ledger, coordinator: str, now: datetime, data: bytes) -> Found | None:
@@ -463,12 +463,13 @@ def _summary(
     earlier = [draw.study for draw in ledger.draws() if draw.week not in released]
     if released and earlier and earlier[-1] != study.id:
         done += f" under study {study.id[:8]}, new: epsilon {study.epsilon:g} per {study.unit}"
-    line = f"{done}; {len(ledger.weeks())} weeks in all, epsilon {spent:g} of your limit {settings.max_epsilon_total:g}"
+    weeks = amount(len(ledger.weeks()), "week")
+    line = f"{done}; {weeks} in all, epsilon {spent:g} of your limit {settings.max_epsilon_total:g}"
     if ahead := sorted(week for week in ledger.weeks() if not is_over(week, today)):
         line += f"; {len(ahead)} drawn while the clock ran ahead, {ahead[0]} to {ahead[-1]}, wait until they are over"
     left = affordable_weeks(ledger, settings, study)
     if left <= WARN_WEEKS:
-        line += f" (enough for {left} more weeks; max_epsilon_total in settings.toml is the limit)"
+        line += f" (enough for {amount(left, 'more week')}; max_epsilon_total in settings.toml is the limit)"
     if not history.covers(latest_closed(today)):
         line += f"; for the weeks since, download your history anew from {DOWNLOAD_PAGE}"
     return line

@@ -7,6 +7,7 @@ from typing import Final
 
 from shared.mechanism import mechanism_of, noised_sum_of
 from shared.study import Study, Unit
+from shared.wording import amount
 
 MEMBER: Final = ("your file", "you", "your")
 """Of whom the promise speaks to a member: the file, the person, and theirs."""
@@ -73,7 +74,7 @@ def public_promise(study: Study) -> list[str]:
     return [
         promise(study, ANYONE),
         f"Before anything leaves a member's machine, {noise}; the full history never leaves it.{added}",
-        f"A week with fewer than {study.min_participants} participants is withheld.",
+        f"A week with fewer than {amount(study.min_participants, 'participant')} is withheld.",
     ]
 
 
@@ -87,14 +88,15 @@ def terms_in_words(study: Study) -> list[str]:
     year = 52 * study.epsilon
     one = SUBJECT[study.unit]
     noise = f"each of the {study.catalogue_rows:,} cells {mechanism_of(study).words}"
+    still_open = amount(study.open_weeks, "week")
     lines = [
         promise(study),
         f"In a year, for {one} in each of 52 weeks: {odds(year)} (epsilon {study.epsilon:g} each, {year:g} in all).",
         f"Counted are {what}.",
         f"Before anything leaves the machine, {noise}, watched or not.",
         *_of_the_sum(study),
-        f"A file keeps {study.weeks} weeks; a week takes releases for {study.open_weeks} weeks after its end.",
-        f"A week with fewer than {study.min_participants} participants is withheld.",
+        f"A file keeps {amount(study.weeks, 'week')}; a week takes releases for {still_open} after its end.",
+        f"A week with fewer than {amount(study.min_participants, 'participant')} is withheld.",
     ]
     if study.predecessor:
         lines.append(f"It follows study {study.predecessor[:8]}, whose releases stay in the sums.")

@@ -114,7 +114,7 @@ class Devices:
         """Make a device the one that draws, and wait until the other knows."""
         before = self.on_the_server(RELEASE)
         said = self._participant(device, "install", "--aggregator", COORDINATOR, "--take-over")
-        assert f"kept and charged {OPEN_WEEKS} weeks that were published elsewhere" in said
+        assert f"kept and charged {OPEN_WEEKS} weeks published elsewhere" in said
         mine = (device.datasite / DEVICE).read_bytes()
         other = self.first if device is self.second else self.second
         _wait(lambda: _read(other.datasite / DEVICE) == mine, "the identifier at the other device")

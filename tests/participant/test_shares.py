@@ -57,7 +57,7 @@ def reports(pair: Pair) -> set[str]:
 def test_a_report_made_on_another_device_is_kept_charged_and_published_again(pair: Pair, ann: Workspace) -> None:
     data = report_of(WEEK, pair.study)
     pair.report(ANN).write_bytes(data)
-    assert "kept and charged 1 weeks" in pair.neighbourhood.run(ANN).line
+    assert "kept and charged 1 week published elsewhere" in pair.neighbourhood.run(ANN).line
     assert (draws(ann)[WEEK].payload, draws(ann)[WEEK].origin) == (data, "adopted")
     pair.report(ANN).unlink()
     pair.neighbourhood.run(ANN)
