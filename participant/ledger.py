@@ -120,7 +120,8 @@ class Ledger(Database):
                 )
             except sqlite3.IntegrityError:
                 raise LedgerError(f"{self._path}: that week was drawn before; nothing was drawn again") from None
-            connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CLOCK, recorded_at))
+            if self.clock is None or now > self.clock:  # what is adopted by a clock set back does not make it right
+                connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CLOCK, recorded_at))
 
     def spent(self) -> float:
         """Return the privacy loss of all draws together, published still or not."""

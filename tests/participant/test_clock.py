@@ -47,6 +47,22 @@ def accepted(box: Workspace, now: datetime) -> bool:
     return not isinstance(examine(release(box).read_bytes(), rules), Reason)
 
 
+def test_a_week_adopted_by_a_clock_that_was_set_back_does_not_make_that_clock_right(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    first = np.load(release(ann))[:1]
+    first["count"] = 1 - first["count"]
+    np.save(release(ann), first)
+    for _ in range(2):
+        with pytest.raises(ClockError, match="Set it right"):
+            neighbourhood.run(ANN, TUESDAY - timedelta(weeks=3))
+    with open_ledger(ledger_path(ann)) as ledger:
+        assert [draw.origin for draw in ledger.draws()].count("adopted") == 1
+        assert ledger.clock is not None
+        assert ledger.clock.date() == TUESDAY.date()
+
+
 @pytest.mark.parametrize("back", [timedelta(days=3), timedelta(weeks=1), timedelta(weeks=3), timedelta(days=4 * 365)])
 def test_a_clock_that_was_set_back_draws_nothing_and_takes_nothing_back_for_good(
     neighbourhood: Neighbourhood, ann: Workspace, back: timedelta

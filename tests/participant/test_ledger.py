@@ -1,5 +1,6 @@
+import dataclasses
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,29 @@ def test_what_is_adopted_is_charged_too(tmp_path: Path) -> None:
         ledger.record(DRAW, STUDY, NOW)
         ledger.record(Draw(DRAW.week, STUDY.id, DRAW.form, b"\0\0\1\0", "adopted", DRAW.coordinator), STUDY, NOW)
         assert ledger.spent() == 2 * STUDY.epsilon
+
+
+def test_the_weeks_that_may_not_be_drawn_grow_and_never_shrink(tmp_path: Path) -> None:
+    with open_ledger(tmp_path / "ledger") as ledger:
+        assert ledger.blocked is None
+        for until, blocked in ((5, 5), (3, 5), (9, 9), (9, 9)):
+            ledger.block(IsoWeek(2024, until))
+            assert ledger.blocked == IsoWeek(2024, blocked)
+
+
+def test_the_clock_is_that_of_the_latest_draw_and_goes_back_by_set_clock_alone(tmp_path: Path) -> None:
+    earlier, later = NOW - timedelta(weeks=3), NOW + timedelta(hours=1)
+    with open_ledger(tmp_path / "ledger") as ledger:
+        assert ledger.clock is None
+        ledger.set_clock(NOW)
+        assert ledger.clock is None  # nothing was drawn, so nothing ran ahead
+        for back, now, clock in ((0, NOW, NOW), (1, later, later), (2, earlier, later)):
+            ledger.record(dataclasses.replace(DRAW, week=DRAW.week.plus(-back)), STUDY, now)
+            assert ledger.clock == clock
+        ledger.set_clock(later + timedelta(weeks=1))
+        assert ledger.clock == later
+        ledger.set_clock(NOW)
+        assert ledger.clock == NOW
 
 
 def test_a_broken_or_newer_ledger_is_refused_and_left_alone(tmp_path: Path) -> None:
