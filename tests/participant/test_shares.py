@@ -15,7 +15,7 @@ from participant.app import ledger_path
 from participant.install import install_participant, withdraw_participant
 from participant.ledger import Draw, open_ledger
 from shared.catalogue import format_catalogue
-from shared.errors import NotYet
+from shared.errors import NotYet, StudyError
 from shared.files import write_atomically
 from shared.mechanism import ExactCounts
 from shared.settings import write_settings
@@ -138,4 +138,17 @@ def test_after_a_withdrawal_no_report_is_published_again(pair: Pair, ann: Worksp
     assert reports(pair) == set()
     with pytest.raises(NotYet, match="you have withdrawn"):
         pair.neighbourhood.run(ANN)
+    assert reports(pair) == set()
+
+
+def test_a_pair_that_another_than_the_named_coordinator_leads_gets_nothing(pair: Pair, ann: Workspace) -> None:
+    """Somebody publishes another pair's study as if it were theirs: whom the member named reads no report of it."""
+    other = pair.neighbourhood.box("other@example.org")
+    for name in ("study.json", "catalogue.csv"):
+        write_atomically(other.results(other.email) / name, (pair.leader.results(LEADER) / name).read_bytes())
+    withdraw_participant(ann, TUESDAY)
+    install_participant(ann, other.email, [], TUESDAY, take_over=False)
+    with pytest.raises(StudyError, match=f"led by {LEADER}, not by {other.email}"):
+        pair.neighbourhood.run(ANN)
+    assert draws(ann) == {}
     assert reports(pair) == set()
