@@ -245,3 +245,23 @@ def test_laplace_counts_as_many_shows_as_the_study_caps_or_a_hundred() -> None:
         noise = randomizer_of(terms)
         assert isinstance(noise, DiscreteLaplace)
         assert noise.most_shows == shows
+
+
+@pytest.mark.parametrize("cells", [50, 6_500])
+def test_an_honest_mass_is_the_mean_of_the_noise_five_deviations_and_what_may_be_watched(cells: int) -> None:
+    response, laplace = RandomizedResponse(2.0, 1), DiscreteLaplace(2.0, 1, 3, most_shows=80)
+    q = response.flip_probability
+    ones = stats.binom(cells, q)
+    low, high = response.honest_mass(cells)
+    assert low == pytest.approx(ones.mean() - 5 * ones.std())
+    assert high == pytest.approx(ones.mean() + 5 * ones.std() + min(MANY_SHOWS, cells) * (1 - 2 * q))
+    noise = stats.dlaplace(1 / laplace.scale)
+    mean = noise.expect(abs, lb=-100, ub=100)
+    spread = 5 * math.sqrt(cells * (noise.var() - mean**2)) + 3 * min(80, cells)
+    assert laplace.honest_mass(cells) == pytest.approx((cells * mean - spread, cells * mean + spread))
+
+
+@pytest.mark.parametrize("mechanism", [RandomizedResponse(2.0, 1), DiscreteLaplace(2.0, 1, 3)])
+def test_the_variance_of_a_sum_is_that_of_each_participant_added_up(mechanism: Randomizer) -> None:
+    participants = np.array([0, 1, 40])
+    assert mechanism.variance_of(participants) == pytest.approx(participants * mechanism.variance)
