@@ -23,6 +23,9 @@ _FINE: Final = re.compile(r"(\.\d)\d+")  # a tenth of a pixel is enough
 _LABEL: Final = 75  # pixels that a date below an axis takes
 _DOTTED: Final = 26  # weeks up to which each is marked in its line
 
+_SAME_SIZE: Final[Spec] = {"autosize": "none", "padding": {"left": 6, "right": 6, "top": 3, "bottom": 3}}
+"""For charts that stand in a column: whatever they hold, equal figures are at equal places in each."""
+
 _CONFIG: Final[Spec] = {
     "background": None,
     "padding": 0,
@@ -98,7 +101,8 @@ def sparkline(points: Sequence[Point]) -> Markup:
     return _svg(
         {
             "data": {"values": values},
-            "width": 110,
+            **_SAME_SIZE,
+            "width": 98,
             "height": 28,
             "encoding": {"x": {"field": "day", "type": "temporal", "scale": {"type": "utc"}, "axis": None}},
             "layer": [
@@ -127,7 +131,8 @@ def interval(
     return _svg(
         {
             "data": {"values": [figures]},
-            "width": 150,
+            **_SAME_SIZE,
+            "width": 138,
             "height": 20,
             "layer": [
                 *(zero if domain[0] <= 0 <= domain[1] else []),

@@ -124,6 +124,17 @@ def test_every_chart_has_a_table_and_every_table_headings(pages: Pages) -> None:
             assert all(row.find("th[@scope='row']") is not None for row in table.findall("./tbody/tr"))
 
 
+@pytest.mark.parametrize("name", ["interval", "sparkline"])
+def test_in_a_column_of_charts_equal_figures_are_at_equal_places(pages: Pages, name: str) -> None:
+    """Drawings of other sizes, as wide as what they hold, would move the whole scale from row to row."""
+    for path in each(pages):
+        if path != pages.withheld:
+            tree = html5lib.parse(path.read_text(encoding="utf-8"), namespaceHTMLElements=False)
+            found = [chart for chart in _charts(tree) if name in chart.get("class", "")]
+            assert len(found) >= 5
+            assert len({(chart.get("viewBox"), chart[0].get("transform")) for chart in found}) == 1
+
+
 def _charts(tree: Element) -> list[Element]:
     return [element for element in tree.iter() if (element.get("class") or "").startswith("chart ")]
 
