@@ -264,6 +264,17 @@ def test_a_withdrawn_member_publishes_nothing_until_they_return_and_nothing_is_d
     assert release(ann).read_bytes() == before
 
 
+def test_a_member_who_has_withdrawn_and_returned_goes_on_with_the_weeks_since(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    withdraw_participant(ann, TUESDAY)
+    later = TUESDAY + timedelta(weeks=1)
+    neighbourhood.download(ANN, EXPORT, made=later)
+    install_participant(ann, COORDINATOR, [], later, take_over=False)
+    assert [str(week) for week in neighbourhood.run(ANN, later).released] == ["2024-W48"]
+
+
 def test_the_coordinator_alone_may_read_the_release_and_nothing_else_there(
     neighbourhood: Neighbourhood, ann: Workspace
 ) -> None:
@@ -597,3 +608,15 @@ def test_the_total_is_never_passed_by_a_rounding(
         neighbourhood.run(ANN)
     with open_ledger(ledger_path(ann)) as ledger:
         assert ledger.spent() == 2 * weeks_within
+
+
+@pytest.mark.parametrize(
+    ("total", "left"), [(30, None), (28, None), (27.9, "8 more weeks"), (12, "1 more week"), (10, "0 more weeks")]
+)
+def test_the_log_says_for_how_many_weeks_the_total_is_enough_when_they_are_few(
+    neighbourhood: Neighbourhood, ann: Workspace, total: float, left: str | None
+) -> None:
+    write_settings(ann.app(PARTICIPANT_APP) / "settings.toml", "", {"max_epsilon_total": float(total)})
+    line = neighbourhood.run(ANN).line  # five weeks of epsilon 2 are spent
+    assert "5 weeks in all, epsilon 10 of your limit" in line
+    assert (f"(enough for {left}; " in line) if left else ("enough" not in line)

@@ -109,6 +109,39 @@ def test_a_report_under_a_study_that_has_not_arrived_is_waited_for(pair: Pair, a
     assert reports(pair) == {f"{WEEK}.bin"}
 
 
+def test_taking_over_goes_on_without_the_weeks_of_a_study_that_never_arrives(pair: Pair, ann: Workspace) -> None:
+    unknown = dataclasses.replace(pair.study, epsilon=0.5)
+    pair.report(ANN, WEEK.plus(-1)).write_bytes(report_of(WEEK.plus(-1), unknown))
+    said = install_participant(ann, LEADER, [], TUESDAY, take_over=True)
+    assert f"nothing is drawn up to {WEEK}" in said
+    assert pair.neighbourhood.run(ANN).released == ()
+
+
+def test_with_an_older_copy_of_the_ledger_and_no_report_left_nothing_that_is_over_is_drawn(
+    pair: Pair, ann: Workspace
+) -> None:
+    pair.neighbourhood.run(ANN)
+    older = ledger_path(ann).read_bytes()
+    weeks = [TUESDAY + timedelta(weeks=later) for later in (1, 2)]
+    pair.neighbourhood.download(ANN, 'Title,Date\n"Dark: Season 1: One","2024-11-21"\n', made=weeks[-1])
+    pair.neighbourhood.run(ANN, weeks[0])
+    assert f"{WEEK.plus(1)}.bin" in reports(pair)
+    ledger_path(ann).write_bytes(older)
+    for path in pair.report(ANN).parent.glob("*.bin"):
+        path.unlink()
+    assert pair.neighbourhood.run(ANN, weeks[0]).released == ()
+    assert [str(week) for week in pair.neighbourhood.run(ANN, weeks[1]).released] == [str(WEEK.plus(2))]
+
+
+def test_a_member_who_has_withdrawn_and_returned_goes_on_with_the_weeks_since(pair: Pair, ann: Workspace) -> None:
+    pair.neighbourhood.run(ANN)
+    withdraw_participant(ann, TUESDAY)
+    later = TUESDAY + timedelta(weeks=1)
+    pair.neighbourhood.download(ANN, 'Title,Date\n"Dark: Season 1: One","2024-11-21"\n', made=later)
+    install_participant(ann, LEADER, [], later, take_over=False)
+    assert [str(week) for week in pair.neighbourhood.run(ANN, later).released] == [str(WEEK.plus(1))]
+
+
 def test_as_many_weeks_stay_published_as_the_study_keeps(neighbourhood: Neighbourhood) -> None:
     pair = make_pair(neighbourhood, weeks=2)
     pair.join(ANN, ["Dark"])

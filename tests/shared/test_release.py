@@ -121,3 +121,45 @@ def test_what_is_no_release_is_refused(data: bytes) -> None:
 def test_garbled_bytes_are_decoded_or_refused_and_nothing_else(noise: bytes, place: int) -> None:
     with contextlib.suppress(ReleaseError):
         decode_records(GOOD[:place] + noise + GOOD[place + len(noise) :])
+
+
+def with_rows(rows: int, length: int = 1) -> bytes:
+    """Return a file whose header says so many rows, and which is as long as that."""
+    header = (
+        f"{{'descr': [('week', '<i4'), ('study', '|S64'), ('count', '<i2', ({rows},))], "
+        f"'fortran_order': False, 'shape': ({length},), }}"
+    ).encode()
+    records = ((202447).to_bytes(4, "little") + STUDY.encode() + bytes(2 * rows)) * length
+    return b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header + b"\n" + records
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (with_rows(0), "it has 0 rows"),
+        (with_rows(100_001), "it has 100001 rows"),
+        (with_rows(5_000, 1_000), "more than 10,000,000 bytes"),
+        (with_weeks(199952), "a week that does not exist"),
+        (with_weeks(300001), "a week that does not exist"),
+    ],
+)
+def test_a_file_within_its_format_and_beyond_its_limits_is_refused_for_that(data: bytes, reason: str) -> None:
+    with pytest.raises(ReleaseError, match=reason):
+        decode_records(data)
+
+
+@pytest.mark.parametrize("data", [with_rows(1), with_rows(100_000), with_weeks(200001), with_weeks(299952)])
+def test_a_file_at_its_limits_is_read(data: bytes) -> None:
+    assert len(decode_records(data)) == 1
+
+
+@pytest.mark.parametrize("rows", [2, 4])
+def test_several_records_at_once_have_the_rows_of_their_study_or_are_refused(rows: int) -> None:
+    records = decode_records(GOOD)
+    assert released_counts(records, 3).tolist() == [[0, 1, 1], [1, 0, 0]]
+    with pytest.raises(ReleaseError, match="rows"):
+        released_counts(records, rows)
+
+
+def test_no_records_at_all_have_no_counts() -> None:
+    assert released_counts(decode_records(with_rows(3, 0)), 3).shape == (0, 3)
