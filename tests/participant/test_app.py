@@ -12,7 +12,7 @@ import pytest
 
 from aggregator import app as aggregator
 from aggregator.terms import publish_study
-from participant.app import ledger_path
+from participant.app import ledger_path, watched_files
 from participant.app import run as run_app
 from participant.install import install_participant, withdraw_participant
 from participant.ledger import open_ledger
@@ -620,3 +620,34 @@ def test_the_log_says_for_how_many_weeks_the_total_is_enough_when_they_are_few(
     line = neighbourhood.run(ANN).line  # five weeks of epsilon 2 are spent
     assert "5 weeks in all, epsilon 10 of your limit" in line
     assert (f"(enough for {left}; " in line) if left else ("enough" not in line)
+
+
+def test_the_date_order_of_the_first_export_is_kept_for_later_ones_that_leave_it_open(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    neighbourhood.run(ANN)
+    later = TUESDAY + timedelta(weeks=2)
+    neighbourhood.download(ANN, 'Title,Date\n"Dark: Season 1: Secrets","2/12/2024"\n', made=later)
+    assert neighbourhood.run(ANN, later).released
+    kept = np.load(ann.my_datasite / "private" / "netflix_data" / "netflix_full.npy").tolist()
+    assert kept == [["Dark: Season 1: Secrets", "2024-12-02"]]
+
+
+def test_every_file_that_a_pass_depends_on_is_watched(neighbourhood: Neighbourhood, ann: Workspace) -> None:
+    """A pass is skipped while none of these changes: a file that were missing here would be noticed on no day."""
+    neighbourhood.run(ANN)
+    watched = set(watched_files(ann, neighbourhood.home(ANN)))
+    results, published, shares = ann.results(COORDINATOR), release(ann).parent, ann.shares(ANN)
+    assert watched >= {
+        str(path)
+        for path in (
+            ann.config,
+            ann.app(PARTICIPANT_APP) / "settings.toml",
+            ledger_path(ann),
+            *(published / name for name in ("netflix_reduced.npy", "device", "syftperm.yaml", "syft.pub.yaml")),
+            *(shares / name for name in ("", "syftperm.yaml", "syft.pub.yaml")),
+            *(results / name for name in ("study.json", "catalogue.csv", "studies")),
+            ann.my_datasite / "private" / "netflix_data" / "netflix_full.npy",
+            neighbourhood.home(ANN) / "Downloads" / "NetflixViewingHistory.csv",
+        )
+    }
