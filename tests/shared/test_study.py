@@ -4,11 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 from shared.catalogue import format_catalogue, parse_catalogue
 from shared.errors import CatalogueError, StudyError
+from shared.mechanism import ExactCounts, NoisedCounts
+from shared.release import Release, encode_releases
+from shared.sharing import share_counts
 from shared.study import Coordinator, Study, parse_study
+from shared.week import IsoWeek
 from tests.conftest import SHOWS
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "study-1.schema.json"
@@ -72,6 +77,7 @@ def test_the_id_is_that_of_the_terms_however_the_json_is_laid_out() -> None:
         ({"catalogue_rows": 5.0}, "whole number"),
         ({"catalogue_rows": 100_000, "weeks": 520}, "10,000,000"),
         ({"catalogue_sha256": "abc"}, "64 hexadecimal"),
+        ({"predecessor": "abc"}, "64 hexadecimal"),
         ({"weeks": 0}, "whole number"),
         ({"mechanism": "laplace", "epsilon": 1e-4}, "1e-12"),
     ],
@@ -128,3 +134,31 @@ def test_a_study_finds_its_rows_in_a_catalogue_that_has_grown_and_in_no_other() 
 )
 def test_the_sensitivity_is_what_one_unit_can_change(terms: dict[str, Any], sensitivity: int) -> None:
     assert Study(**TERMS, **terms).sensitivity == sensitivity
+
+
+def test_the_default_study_is_the_one_that_the_documents_name() -> None:
+    study = Study(**TERMS)
+    assert (study.unit, study.epsilon, study.mechanism, study.trust) == (
+        *("show", 2.0, "randomized-response", "one-coordinator"),
+    )
+    assert (study.weeks, study.open_weeks, study.min_participants) == (26, 5, 5)
+    assert (study.max_views_per_show, study.max_shows_per_week) == (1, None)
+
+
+def test_a_full_release_file_and_a_report_are_no_larger_than_the_study_says() -> None:
+    alone, pair = Study(**TERMS), Study(**TERMS, **PAIR)
+    rows = np.zeros(len(SHOWS), dtype=np.int64)
+    weeks = [IsoWeek(2024, 1).plus(number) for number in range(alone.weeks)]
+    file = encode_releases([Release(week, alone.id, NoisedCounts(rows.astype(np.int16))) for week in weeks])
+    assert 0 <= alone.release_bytes - len(file) < 256
+    assert 0 <= pair.release_bytes - len(share_counts(ExactCounts(rows), pair, weeks[0], "ann@example.org")) < 256
+
+
+def test_weeks_that_two_coordinators_share_are_a_file_each_and_may_be_many() -> None:
+    long: dict[str, Any] = {**TERMS, "catalogue_rows": 9_000, "weeks": 520}
+    assert Study(**long, **PAIR).weeks == 520
+    assert Study(**{**long, "weeks": 519, "catalogue_rows": 9_599}).release_bytes < 10_000_000
+    with pytest.raises(StudyError, match="SyftBox carries at most 10,000,000"):
+        Study(**{**long, "catalogue_rows": 9_600})
+    with pytest.raises(StudyError, match="weeks"):
+        Study(**{**long, "weeks": 521}, **PAIR)
