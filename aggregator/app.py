@@ -19,7 +19,7 @@ from aggregator.collect import Rules, Verdict, newest_week, watched_releases
 from aggregator.combine import Total, Totals, estimate
 from aggregator.keys import FILE as KEYS
 from aggregator.open_weeks import OpenWeeks, open_sums
-from aggregator.pair import Standing
+from aggregator.pair import LEFT_OUT, Standing
 from aggregator.pair_record import RECORD
 from aggregator.pairing import lead_pair, run_helper
 from aggregator.reports import datasites_with_reports, watched_reports
@@ -65,6 +65,8 @@ def run(workspace: Workspace, now: datetime, executor: Executor | None = None) -
         standings = lead_pair(workspace, known, store.final(), now.date())
         accepted = reasons.pop(None, 0)
         rejected = Counter({reason.value: number for reason, number in reasons.items() if reason})
+        if left_out := sum(standing.left_out for standing in standings.values()):
+            rejected[LEFT_OUT] = left_out
         community = uuid5(NAMESPACE_URL, f"mailto:{workspace.email}")
         counted = _weeks(store, known, totals, weeks, now.date(), standings)
         results = Results(terms.catalogue, counted, rejected, flagged, community)

@@ -9,7 +9,7 @@ days.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ from shared.mechanism import MAX_PARTICIPANTS, noised_sum_of
 from shared.sharing import Half, Role, open_half, parse_report
 from shared.study import Study
 from shared.week import IsoWeek, latest_closed, still_open, weeks_between
+from shared.wording import day, too_few
 from shared.workspace import EVERYTHING, Workspace, permit
 
 LATE_WEEKS: Final = 4
@@ -35,6 +36,7 @@ LATE_WEEKS: Final = 4
 PATIENCE: Final = timedelta(days=1)
 """So long the helper waits for reports that the leader had: where it was off, SyftBox brings the batch before them."""
 MOST_MESSAGE_BYTES: Final = min(message_bytes(MAX_PARTICIPANTS, MAX_ROWS), 10_000_000)  # more SyftBox does not carry
+LEFT_OUT: Final = "reports that one coordinator could not open or did not have"
 IMPLAUSIBLE: Final = "a figure is beyond what its participants can have given: somebody's share is wrong"
 
 
@@ -111,6 +113,8 @@ class Standing:
     """Whether it stays as it is."""
     few: bool = False
     """Whether nothing but more reports is waited for."""
+    left_out: int = 0
+    """How many of the files that were there when it was collected are not in it."""
 
 
 def lead(pair: Pair, final: Mapping[IsoWeek, object]) -> dict[IsoWeek, Standing]:
@@ -125,7 +129,8 @@ def lead(pair: Pair, final: Mapping[IsoWeek, object]) -> dict[IsoWeek, Standing]
     for week in pair.weeks if pair.studies else ():
         if week not in results and week not in final and (standing := _advance(pair, week)):
             found[week] = standing
-    return found
+    left_out = pair.record.left_out()
+    return {week: replace(standing, left_out=left_out.get(week, 0)) for week, standing in found.items()}
 
 
 def _advance(pair: Pair, week: IsoWeek) -> Standing | None:
@@ -137,7 +142,7 @@ def _advance(pair: Pair, week: IsoWeek) -> Standing | None:
     files = pair.found(week)
     present = len(files)
     if pair.takes_reports(week):
-        return _waiting(study, present, f"its counts are collected from {over} on")
+        return _waiting(study, present, f"its counts are collected from {day(over)} on")
     if (pair.workspace.exchange(pair.workspace.email) / batch_name(week)).exists():
         return _waiting(study, present, "it was collected before, and the record of it is lost")
     batch = _collect(pair, week, files)
@@ -145,7 +150,7 @@ def _advance(pair: Pair, week: IsoWeek) -> Standing | None:
         return _conclude(pair, week, batch)
     if over + timedelta(weeks=LATE_WEEKS) <= pair.today:
         return None
-    return _waiting(study, present, f"{present} of at least {study.min_participants} participants", few=True)
+    return _waiting(study, present, too_few(present, study.min_participants), few=True)
 
 
 def _conclude(pair: Pair, week: IsoWeek, batch: Batch) -> Standing:
@@ -163,14 +168,15 @@ def _conclude(pair: Pair, week: IsoWeek, batch: Batch) -> Standing:
         return _waiting(study, len(asked.ids), f"{helper}, the second coordinator, has not answered yet")
     if study.id not in pair.studies:
         return _waiting(study, len(asked.ids), "the keys that it was shared for are lost")
-    left_out = (pair.record.report(week, report_id) for report_id in set(asked.ids) - set(answer.ids))
-    halves = (open_half(parse_report(data), "leader", pair.keys, study, email) for email, data in left_out)
+    missing = set(asked.ids) - set(answer.ids)
+    reports = (pair.record.report(week, report_id) for report_id in missing)
+    halves = (open_half(parse_report(data), "leader", pair.keys, study, email) for email, data in reports)
     mechanism = noised_sum_of(study)
     mine = batch.sums - _sum(halves, study.catalogue_rows) + mechanism.draw(study.catalogue_rows)
     sums = (mine + answer.sums).view(np.int32).astype(np.int64)
     people = len(answer.ids)
     result = Result(study.id, Total(people, sums), mechanism.plausible(sums, people))
-    pair.record.finish(week, result)
+    pair.record.finish(week, result, len(missing))
     return _measured(pair, result)
 
 
@@ -196,7 +202,7 @@ def _collect(pair: Pair, week: IsoWeek, files: list[tuple[str, str, str]]) -> Ba
         if study_id is None or len(ids[study_id]) < pair.studies[study_id].min_participants:
             return None
         message = sign_message(Message(study_id, week, tuple(ids[study_id])), pair.keys)
-        return Batch(study_id, message, sums[study_id], len(files) - sum(map(len, ids.values())))
+        return Batch(study_id, message, sums[study_id], len(files) - len(ids[study_id]))
 
     return pair.record.begin(week, kept(), conclude)
 

@@ -57,8 +57,8 @@ class Batch:
     """The file, signed: published byte for byte until the week is done."""
     sums: Half
     """The leader's exact half of the sum over all reports of the batch."""
-    unopened: int
-    """How many files of that week could not be opened."""
+    left_out: int
+    """How many files of that week are not in it: they could not be opened, or are under another study."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,10 @@ class PairRecord(Database):
         """Return the weeks that the leader has asked for."""
         return [IsoWeek.from_key(week) for (week,) in self._execute("SELECT week FROM batches ORDER BY week")]
 
+    def left_out(self) -> dict[IsoWeek, int]:
+        """Return for each week that the leader has asked for how many files are not in its batch, or its figures."""
+        return {IsoWeek.from_key(week): files for week, files in self._execute("SELECT week, unopened FROM batches")}
+
     def begin(
         self, week: IsoWeek, kept: Iterable[tuple[bytes, str, str, bytes]], conclude: Callable[[], Batch | None]
     ) -> Batch | None:
@@ -123,7 +127,7 @@ class PairRecord(Database):
             connection.execute("DELETE FROM reports WHERE week = ? AND study != ?", (week.key, batch.study))
             connection.execute(
                 "INSERT INTO batches VALUES (?, ?, ?, ?, ?)",
-                (week.key, batch.study, batch.message, batch.sums.astype("<u4").tobytes(), batch.unopened),
+                (week.key, batch.study, batch.message, batch.sums.astype("<u4").tobytes(), batch.left_out),
             )
             return batch
 
@@ -158,14 +162,15 @@ class PairRecord(Database):
             for week, study, people, sums, plausible in rows
         }
 
-    def finish(self, week: IsoWeek, result: Result) -> None:
-        """Record what was measured of a week, and forget its reports."""
+    def finish(self, week: IsoWeek, result: Result, missing: int) -> None:
+        """Record what was measured of a week, with how many of its batch are `missing` there; forget its reports."""
         sums = result.total.sums.astype("<i8").tobytes()
         with self._transaction() as connection:
             connection.execute(
                 "INSERT INTO results VALUES (?, ?, ?, ?, ?)",
                 (week.key, result.study, result.total.participants, sums, result.plausible),
             )
+            connection.execute("UPDATE batches SET unopened = unopened + ? WHERE week = ?", (missing, week.key))
             others = connection.execute("SELECT 1 FROM reports WHERE week != ? LIMIT 1", (week.key,)).fetchall()
             if others:
                 connection.execute("DELETE FROM reports WHERE week = ?", (week.key,))

@@ -22,6 +22,7 @@ from shared.catalogue import Catalogue
 from shared.promise import ANYONE, promise
 from shared.study import Study
 from shared.week import IsoWeek
+from shared.wording import too_few
 
 TOP_SCHEMA: Final = "netflix-trend/most-common-show/1"
 TRENDS_SCHEMA: Final = "netflix-trend/trends/1"
@@ -104,8 +105,7 @@ class Results:
             "ranking": [],
         }
         if week.estimates is None:
-            few = f"{week.participants} of at least {week.min_participants} participants"
-            document["reason"] = week.reason or few
+            document["reason"] = week.reason or too_few(week.participants, week.min_participants)
             return document
         shrunken = self.shrunken[week.week]
         top = most_common(shrunken)

@@ -100,6 +100,7 @@ def render_page(documents: Mapping[str, Document], study: Study, rejected: Count
         moment=lambda text: wording.moment(datetime.fromisoformat(text)),
         share=_share_in_words,
     )
+    pages.tests["too_few"] = wording.is_too_few
     top, trends = documents["most_common_show.json"], documents["trends.json"]
     lines = _lines(trends)
     style = _asset("shared", "style.css") + _style_of(lines)

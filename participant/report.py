@@ -237,7 +237,7 @@ def _lines(viewing: Viewing, community: Community, weeks: tuple[IsoWeek, ...]) -
 
 def _withheld(community: Community) -> list[str]:
     if community.top and not community.top.ranking:
-        return [f"the top list of {community.top.week} is withheld: too few took part in it"]
+        return [f"the top list of {community.top.week} is withheld: too few took part, or it is not measured yet"]
     return []
 
 

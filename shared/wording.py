@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Final
 
@@ -10,6 +11,7 @@ from shared.week import IsoWeek
 DOWNLOAD_PAGE: Final = "https://www.netflix.com/viewingactivity"
 """Where everyone downloads their own history."""
 
+_TOO_FEW: Final = re.compile(r"\d+ of at least \d+ participants")
 _SPACE: Final = "\u00a0"  # no line ends between a figure and its sign
 _MINUS: Final = "\u2212"
 
@@ -111,3 +113,17 @@ def moment(of: datetime) -> str:
     '26 November 2024, 12:05 UTC'
     """
     return f"{day(of)}, {of:%H:%M} {of.tzname() or ''}".rstrip()
+
+
+def too_few(participants: int, least: int) -> str:
+    """Return why a week is withheld in which fewer took part than it takes."""
+    return f"{participants} of at least {least} participants"
+
+
+def is_too_few(reason: str) -> bool:
+    """Tell whether a week is withheld for want of participants, and for nothing else.
+
+    >>> is_too_few(too_few(3, 5)), is_too_few("its counts are collected from 9 December 2024 on")
+    (True, False)
+    """
+    return bool(_TOO_FEW.fullmatch(reason))

@@ -85,7 +85,7 @@ def test_the_two_sums_add_up_exactly_before_noise(three: Pair) -> None:
 
 def test_a_week_is_withheld_with_the_reason_until_both_have_measured_it(three: Pair) -> None:
     three.run(three.leader, TUESDAY + timedelta(weeks=1))
-    assert published(three)["reason"] == "its counts are collected from 2024-12-09 on"
+    assert published(three)["reason"] == "its counts are collected from 9 December 2024 on"
     three.run(three.leader)
     assert published(three)["reason"] == f"{HELPER}, the second coordinator, has not answered yet"
     three.run(three.helper)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import html
+import re
 import shutil
 import sqlite3
 from datetime import timedelta
@@ -12,7 +14,7 @@ import pytest
 
 from aggregator.keys import ensure_keys
 from aggregator.messages import Message, read_message, sign_message
-from aggregator.pair import LATE_WEEKS, PATIENCE
+from aggregator.pair import LATE_WEEKS, LEFT_OUT, PATIENCE
 from aggregator.pair_record import RECORD
 from aggregator.pairing import look_at_pair, pair_terms
 from aggregator.settings import TEMPLATE as AGGREGATOR_SETTINGS
@@ -92,6 +94,39 @@ def test_a_report_under_a_study_that_is_not_the_pairs_counts_as_absent(pair: Pai
     people(pair, ANN, BOB)
     share(pair, CAT, dataclasses.replace(pair.study, min_participants=3))
     assert measure(pair)["participants"] == 2
+
+
+def page(pair: Pair) -> str:
+    text = (pair.leader.results(LEADER) / "index.html").read_text(encoding="utf-8")
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", "", text)).split())
+
+
+def test_the_page_says_what_a_week_waits_for_and_never_that_too_few_took_part_where_they_did(pair: Pair) -> None:
+    people(pair, ANN, BOB)
+    pair.run(pair.leader, TUESDAY)
+    waiting = "its counts are collected from 9 December 2024 on"
+    assert f"No figure is published yet: {waiting}." in page(pair)
+    assert f"Withheld: {waiting}" in page(pair)
+    pair.run(pair.leader)
+    assert f"Withheld: {HELPER}, the second coordinator, has not answered yet" in page(pair)
+    measure(pair)
+    assert "18–24 November 2024 Too close to call" in page(pair)
+
+
+def test_the_page_says_that_too_few_took_part_where_they_did_not(pair: Pair) -> None:
+    people(pair, ANN)
+    pair.run(pair.leader)
+    assert "18–24 November 2024 Withheld: too few took part– 1withheld" in page(pair)
+
+
+def test_the_page_counts_the_reports_that_the_leader_left_out(pair: Pair) -> None:
+    people(pair, ANN, BOB)
+    assert "No release was rejected." in page(pair)
+    share(pair, CAT, dataclasses.replace(pair.study, min_participants=3))
+    share(pair, DAN, pair.study)
+    pair.report(DAN).write_bytes(pair.report(DAN).read_bytes()[:-1] + b"?")
+    assert measure(pair)["participants"] == 2
+    assert f"Releases that do not count: 2 ({LEFT_OUT})." in page(pair)
 
 
 def test_the_helper_adds_up_no_report_that_the_leader_did_not_name(pair: Pair) -> None:

@@ -96,7 +96,7 @@ def test_two_coordinators_measure_a_week_while_one_is_off_and_a_member_leaves(
     for email in MEMBERS:
         pair.shares(email, LEADER)
     pair.does(LEADER, "aggregator", "run")
-    assert "are collected from 2024-12-09 on" in pair.published(LEADER, WEEKS[-1])["reason"]
+    assert "are collected from 9 December 2024 on" in pair.published(LEADER, WEEKS[-1])["reason"]
 
     pair.is_on(date(2024, 12, 9))
     pair.does(LEADER, "aggregator", "run")
