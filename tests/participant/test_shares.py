@@ -11,7 +11,7 @@ import pytest
 from aggregator.pairing import pair_terms
 from aggregator.settings import TEMPLATE as AGGREGATOR_SETTINGS
 from aggregator.terms import publish_study
-from participant.app import ledger_path
+from participant.app import ledger_path, watched_files
 from participant.install import install_participant, withdraw_participant
 from participant.ledger import Draw, open_ledger
 from shared.catalogue import format_catalogue
@@ -23,7 +23,7 @@ from shared.sharing import share_counts
 from shared.study import Study
 from shared.week import IsoWeek
 from shared.workspace import AGGREGATOR_APP, Workspace
-from tests.aggregator.pairs import ANN, LEADER, WEEK, Pair, accept, make_pair
+from tests.aggregator.pairs import ANN, HELPER, LEADER, WEEK, Pair, accept, make_pair
 from tests.conftest import SHOWS, TUESDAY, Neighbourhood
 
 
@@ -185,3 +185,26 @@ def test_a_pair_that_another_than_the_named_coordinator_leads_gets_nothing(pair:
         pair.neighbourhood.run(ANN)
     assert draws(ann) == {}
     assert reports(pair) == set()
+
+
+def test_leader_and_helper_alone_may_read_the_reports_and_the_machine_is_marked(pair: Pair, ann: Workspace) -> None:
+    pair.neighbourhood.run(ANN)
+    folder = pair.report(ANN).parent
+    for name in ("syftperm.yaml", "syft.pub.yaml"):
+        text = (folder / name).read_text()
+        assert LEADER in text
+        assert HELPER in text
+        assert '"*"' not in text
+    with open_ledger(ledger_path(ann)) as ledger:
+        assert (folder.parent / "device").read_text() == f"{ledger.device}\n"
+
+
+def test_the_pass_watches_the_reports_and_what_both_coordinators_publish(pair: Pair, ann: Workspace) -> None:
+    pair.neighbourhood.run(ANN)
+    watched = set(watched_files(ann, pair.neighbourhood.home(ANN)))
+    assert watched >= {
+        str(ann.shares(ANN) / f"{WEEK}.bin"),
+        str(ann.shares(ANN)),
+        str(ann.results(LEADER) / "study.json"),
+        str(ann.results(HELPER) / "study.json"),
+    }
