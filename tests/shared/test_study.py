@@ -79,6 +79,20 @@ def test_the_id_is_that_of_the_terms_however_the_json_is_laid_out() -> None:
         ({"catalogue_sha256": "abc"}, "64 hexadecimal"),
         ({"predecessor": "abc"}, "64 hexadecimal"),
         ({"weeks": 0}, "whole number"),
+        ({"open_weeks": 0}, "open_weeks '0' must be a whole number from 1 to 52"),
+        ({"open_weeks": 53}, "open_weeks '53'"),
+        ({"min_participants": 0}, "min_participants '0'"),
+        ({"min_participants": 1_000_001}, "min_participants '1000001'"),
+        ({"mechanism": "laplace", "max_views_per_show": 0}, "max_views_per_show '0'"),
+        ({"mechanism": "laplace", "max_views_per_show": 1_001}, "max_views_per_show '1001'"),
+        ({"catalogue_rows": 100_001}, "catalogue_rows '100001'"),
+        ({"unit": "week", "max_shows_per_week": 0}, "max_shows_per_week '0' must be a whole number from 1 to 6"),
+        ({"unit": "week", "max_shows_per_week": 7}, "max_shows_per_week '7'"),
+        ({"unit": "week"}, "without it a week's loss has no bound"),
+        ({"epsilon": 30.000001}, "at most 30"),
+        ({"epsilon": 9.99e-7}, "is below 1e-06"),
+        ({**PAIR, "leader": None}, "needs a leader and a helper"),
+        ({**PAIR, "helper": None}, "needs a leader and a helper"),
         ({"mechanism": "laplace", "epsilon": 1e-4}, "1e-12"),
     ],
 )
@@ -107,6 +121,17 @@ def altered(**changes: Any) -> bytes:
         (altered(leader=None), "leader"),
         (altered(trust="two-coordinators", leader=1, helper=2), "leader must have"),
         (altered(trust="two-coordinators", leader={**vars(LEADER), "email": "../x"}, helper={}), "no e-mail address"),
+        (altered(trust="two-coordinators", leader={**vars(LEADER), "email": 7}, helper={}), "'7' is no e-mail address"),
+        (altered(trust="two-coordinators", leader={**vars(LEADER), "email": "A@b.org"}, helper={}), "in lower case"),
+        (
+            altered(trust="two-coordinators", leader={**vars(LEADER), "hpke_public_key": "x"}, helper={}),
+            "64 hexadecimal",
+        ),
+        (
+            altered(trust="two-coordinators", leader={**vars(LEADER), "signing_public_key": 5}, helper={}),
+            "64 hexadecimal",
+        ),
+        (json.dumps([*json.loads(altered())]).encode(), "not a JSON object"),
     ],
 )
 def test_a_study_from_outside_is_refused_unless_it_is_whole(data: bytes, rule: str) -> None:
@@ -162,3 +187,26 @@ def test_weeks_that_two_coordinators_share_are_a_file_each_and_may_be_many() -> 
         Study(**{**long, "catalogue_rows": 9_600})
     with pytest.raises(StudyError, match="weeks"):
         Study(**{**long, "weeks": 521}, **PAIR)
+
+
+def test_a_study_at_its_limits_is_sound() -> None:
+    for terms in (
+        {"epsilon": 30.0},
+        {"mechanism": "laplace", "max_views_per_show": 1_000, "unit": "view", "epsilon": 2.0},
+        {"open_weeks": 1, "weeks": 1, "min_participants": 1},
+        {"open_weeks": 52, "min_participants": 1_000_000},
+        {"unit": "week", "max_shows_per_week": 1},
+        {"unit": "week", "max_shows_per_week": 6},
+    ):
+        assert parse_study(Study(**{**TERMS, **terms}).to_json()) == Study(**{**TERMS, **terms})
+    assert Study(catalogue_rows=1, catalogue_sha256="0" * 64).catalogue_rows == 1
+    assert Study(catalogue_rows=100_000, catalogue_sha256="0" * 64).catalogue_rows == 100_000
+
+
+def test_ids_and_fingerprints_are_the_same_in_every_version() -> None:
+    """Ledgers, releases and members' settings name them: one that changed would cost everyone their past."""
+    terms: dict[str, Any] = {"catalogue_rows": 2, "catalogue_sha256": "0" * 64}
+    pair = Study(**terms, **PAIR, predecessor="a" * 64)
+    assert Study(**terms).id == "dbf775c2fbe5c1b4f58d82a8b00fd3f46ead16ad41dd0f479adeb68d5db42fc4"
+    assert pair.id == "914509ac41de09dab8c551c2093ebcb76456a9c978ae1e27d8dac7d3600be9da"
+    assert pair.fingerprint == "c84b 6782 68cc 4db0 2b76 97c9 ad99 cd5e 0182 4ab6"
