@@ -11,16 +11,18 @@ import pytest
 
 from aggregator import app as aggregator
 from aggregator.collect import Reason, Rules, examine, newest_week
-from participant.app import ledger_path
+from participant.app import ledger_path, time_zone
 from participant.cli import ParticipantApp
 from participant.install import install_participant
 from participant.ledger import open_ledger
 from participant.publish import is_over, release_file
+from participant.settings import TEMPLATE, read_settings
 from participant.terms import published_studies
 from shared.errors import ClockError, HistoryError, LedgerError
 from shared.runner import run_once
+from shared.settings import write_settings
 from shared.week import IsoWeek
-from shared.workspace import RELEASE_FILE, Workspace
+from shared.workspace import PARTICIPANT_APP, RELEASE_FILE, Workspace
 from tests.conftest import COORDINATOR, EXPORT, TUESDAY, Neighbourhood
 from tests.participant.killing import ANN, draws_of, published
 
@@ -222,3 +224,20 @@ def test_a_week_is_known_to_be_over_a_day_early_at_most() -> None:
     week = IsoWeek(2024, 47)
     assert is_over(week, week.last_day)
     assert not is_over(week, week.last_day - timedelta(days=1))
+
+
+def test_the_time_zone_is_asked_for_once_and_the_stated_one_comes_first(
+    ann: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that travels must not put a view on another day than the release of its week did."""
+    zones = iter(["Pacific/Auckland", "America/Lima"])
+    monkeypatch.setattr("participant.app.local_zone", lambda: next(zones))
+    path = ann.app(PARTICIPANT_APP) / "settings.toml"
+    with open_ledger(ledger_path(ann)) as ledger:
+        ledger.note("time_zone", "")
+        for _ in range(2):
+            assert time_zone(read_settings(path), ledger).key == "Pacific/Auckland"
+        write_settings(path, TEMPLATE, {"timezone": "Europe/Paris"})
+        assert time_zone(read_settings(path), ledger).key == "Europe/Paris"
+        write_settings(path, TEMPLATE, {"timezone": ""})
+        assert time_zone(read_settings(path), ledger).key == "Pacific/Auckland"
