@@ -144,6 +144,15 @@ def test_one_bad_week_spoils_the_whole_file(tmp_path: Path) -> None:
     assert looked(tmp_path)[1] == {}
 
 
+def test_as_many_weeks_as_a_study_keeps_are_accepted_and_so_is_none(tmp_path: Path) -> None:
+    put(tmp_path, "full@example.org", saved(records(weeks=tuple(range(202422, 202448)))))
+    put(tmp_path, "empty@example.org", saved(records(weeks=())))
+    found = verdicts(tmp_path)
+    assert found["full@example.org"].reason is None
+    assert len(found["full@example.org"].weeks) == 26
+    assert found["empty@example.org"] == Verdict("empty@example.org", None)
+
+
 def test_what_stands_in_place_of_the_file_is_not_opened(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(GOOD)
