@@ -30,8 +30,10 @@ from shared.errors import (
     WorkspaceError,
 )
 from shared.files import only_instance, write_atomically
+from shared.mechanism import NoisedCounts, RandomizedResponse
 from shared.settings import write_settings
 from shared.study import Coordinator, parse_study
+from shared.week import IsoWeek
 from shared.workspace import PARTICIPANT_APP, RELEASE_FILE, Workspace, load_workspace
 from tests.conftest import COORDINATOR, EXPORT, SHOWS, TUESDAY, Neighbourhood
 
@@ -651,3 +653,18 @@ def test_every_file_that_a_pass_depends_on_is_watched(neighbourhood: Neighbourho
             neighbourhood.home(ANN) / "Downloads" / "NetflixViewingHistory.csv",
         )
     }
+
+
+def test_the_views_of_every_day_of_the_open_weeks_count_and_of_no_other_day(
+    neighbourhood: Neighbourhood, ann: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RandomizedResponse, "noise", lambda _, counts: NoisedCounts(counts.astype("i2")))
+    first, last = IsoWeek(2024, 43).first_day, IsoWeek(2024, 47).last_day
+    days = {"Dark": last, "The Blacklist": first, "Élite": first - timedelta(days=1)}
+    rows = "".join(f'"{show}: Season 1: One","{day}"\n' for show, day in days.items())
+    neighbourhood.download(ANN, f"Title,Date\n{rows}")
+    neighbourhood.run(ANN)
+    records = np.load(release(ann))
+    names = [show.name for show in SHOWS]
+    seen = {(int(record["week"]), names[row]) for record in records for row in np.flatnonzero(record["count"])}
+    assert seen == {(202443, "The Blacklist"), (202447, "Dark")}
