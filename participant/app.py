@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, cast
 from zoneinfo import ZoneInfo
@@ -353,9 +354,8 @@ def _drawing(study: Study, email: str) -> Callable[[ExactCounts, IsoWeek], tuple
 
 def affordable_weeks(ledger: Ledger, settings: Settings, study: Study) -> int:
     """Return how many more weeks of a study the participant's total allows."""
-    left = settings.max_epsilon_total - ledger.spent()
-    weeks = max(0, int(left / study.epsilon))
-    return weeks + 1 if (weeks + 1) * study.epsilon <= left else weeks  # 0.3 / 0.1 is below 3
+    total, spent, each = (Decimal(repr(loss)) for loss in (settings.max_epsilon_total, ledger.spent(), study.epsilon))
+    return max(0, int((total - spent) / each))  # as people count: with floats 0.3 holds 0.1 twice
 
 
 def due_weeks(ledger: Ledger, study: Study, covered_until: date, today: date) -> list[IsoWeek]:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, Literal
 
@@ -124,9 +125,9 @@ class Ledger(Database):
                 connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CLOCK, recorded_at))
 
     def spent(self) -> float:
-        """Return the privacy loss of all draws together, published still or not."""
+        """Return the privacy loss of all draws together, published or not, added up as decimals."""
         studies = self.studies()
-        return sum(studies[draw.study].epsilon for draw in self.draws())
+        return float(sum(Decimal(repr(studies[draw.study].epsilon)) for draw in self.draws()))
 
     def copy_into(self, connection: sqlite3.Connection) -> None:
         """Copy the ledger, as it is now, into an empty database."""

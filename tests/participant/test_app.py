@@ -12,10 +12,10 @@ import pytest
 
 from aggregator import app as aggregator
 from aggregator.terms import publish_study
-from participant.app import ledger_path, watched_files
+from participant.app import affordable_weeks, ledger_path, watched_files
 from participant.app import run as run_app
 from participant.install import install_participant, withdraw_participant
-from participant.ledger import open_ledger
+from participant.ledger import Draw, open_ledger
 from participant.settings import read_settings
 from shared.errors import (
     CatalogueError,
@@ -31,8 +31,9 @@ from shared.errors import (
 )
 from shared.files import only_instance, write_atomically
 from shared.mechanism import NoisedCounts, RandomizedResponse
+from shared.release import Release, encode_releases
 from shared.settings import write_settings
-from shared.study import Coordinator, parse_study
+from shared.study import Coordinator, Study, parse_study
 from shared.week import IsoWeek
 from shared.workspace import PARTICIPANT_APP, RELEASE_FILE, Workspace, load_workspace
 from tests.conftest import COORDINATOR, EXPORT, SHOWS, TUESDAY, Neighbourhood
@@ -373,6 +374,33 @@ def test_a_second_device_never_draws_what_the_first_has_drawn(
     assert all(after[week] == before[week] for week in after if week in before)
 
 
+def test_the_first_device_takes_over_again_without_the_weeks_that_the_second_may_have_drawn(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    """Its own ledger is there, and knows nothing of the week that the second device released meanwhile."""
+    neighbourhood.run(ANN)
+    second, later = second_device(neighbourhood, ann), TUESDAY + timedelta(weeks=1)
+    install_participant(second, COORDINATOR, [], TUESDAY, take_over=True)
+    neighbourhood.download(ANN, EXPORT, made=later)
+    assert [str(week) for week in run_app(second, later, neighbourhood.home(ANN)).released] == ["2024-W48"]
+    release(ann).unlink()  # the second device's file has not arrived
+    said = install_participant(ann, COORDINATOR, [], later, take_over=True)
+    assert "nothing is drawn up to 2024-W48" in said
+    assert neighbourhood.run(ANN, later).released == ()
+
+
+def test_taking_over_from_oneself_and_withdrawing_before_the_first_release_block_nothing(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    withdraw_participant(ann, TUESDAY)
+    install_participant(ann, COORDINATOR, [], TUESDAY, take_over=False)
+    assert len(neighbourhood.run(ANN).released) == 5
+    release(ann).unlink()
+    later = TUESDAY + timedelta(weeks=1)
+    neighbourhood.download(ANN, EXPORT, made=later)
+    assert "nothing is drawn" not in install_participant(ann, COORDINATOR, [], TUESDAY, take_over=True)
+
+
 @pytest.mark.parametrize("synced", [None, "", "{}", '{"states": {}}', '{"states": {"a file": {}}}'])
 def test_a_new_device_draws_nothing_while_its_client_may_be_bringing_what_another_has_published(
     neighbourhood: Neighbourhood, ann: Workspace, synced: str | None
@@ -454,6 +482,20 @@ def test_nothing_is_drawn_while_a_published_week_names_a_study_that_has_not_arri
     old.write_bytes(kept)
     neighbourhood.run(ANN)
     assert release(ann).read_bytes() == before
+
+
+def test_weeks_that_are_not_drawn_any_more_let_no_later_one_of_an_unknown_study_pass(
+    neighbourhood: Neighbourhood, ann: Workspace
+) -> None:
+    with open_ledger(ledger_path(ann)) as ledger:
+        ledger.block(IsoWeek(2024, 46))
+    unknown = Release(IsoWeek(2024, 47), "0" * 64, NoisedCounts(np.zeros(6, dtype=np.int16)))
+    write_atomically(release(ann), encode_releases([unknown]))
+    with pytest.raises(NotYet, match="waiting for the studies"):
+        neighbourhood.run(ANN)
+    with open_ledger(ledger_path(ann)) as ledger:
+        ledger.block(IsoWeek(2024, 47))
+    assert neighbourhood.run(ANN).released == ()
 
 
 def test_taking_over_goes_on_without_weeks_whose_study_never_arrives(
@@ -668,3 +710,22 @@ def test_the_views_of_every_day_of_the_open_weeks_count_and_of_no_other_day(
     names = [show.name for show in SHOWS]
     seen = {(int(record["week"]), names[row]) for record in records for row in np.flatnonzero(record["count"])}
     assert seen == {(202443, "The Blacklist"), (202447, "Dark")}
+
+
+@pytest.mark.parametrize(
+    ("left", "epsilon", "weeks_within"),
+    [(0.3, 0.1, 3), (0.29999, 0.1, 2), (4.35, 1.45, 3), (1.0, 0.3, 3), (0.5, 1.0, 0)],
+)
+def test_as_many_weeks_are_affordable_as_their_losses_add_up_to(
+    ann: Workspace, left: float, epsilon: float, weeks_within: int
+) -> None:
+    settings = ann.app(PARTICIPANT_APP) / "settings.toml"
+    write_settings(settings, "", {"max_epsilon_total": left})
+    study = Study(catalogue_rows=1, catalogue_sha256="0" * 64, epsilon=epsilon)
+    with open_ledger(ledger_path(ann)) as ledger:
+        assert affordable_weeks(ledger, read_settings(settings), study) == weeks_within
+        for number in range(weeks_within):
+            week = IsoWeek(2024, 1).plus(number)
+            ledger.record(Draw(week, study.id, "netflix_reduced", b"", "drawn", COORDINATOR), study, TUESDAY)
+            assert affordable_weeks(ledger, read_settings(settings), study) == weeks_within - number - 1
+        assert ledger.spent() <= left

@@ -65,7 +65,9 @@ def test_a_week_adopted_by_a_clock_that_was_set_back_does_not_make_that_clock_ri
         assert ledger.clock.date() == TUESDAY.date()
 
 
-@pytest.mark.parametrize("back", [timedelta(days=3), timedelta(weeks=1), timedelta(weeks=3), timedelta(days=4 * 365)])
+@pytest.mark.parametrize(
+    "back", [timedelta(hours=25), timedelta(days=3), timedelta(weeks=1), timedelta(weeks=3), timedelta(days=4 * 365)]
+)
 def test_a_clock_that_was_set_back_draws_nothing_and_takes_nothing_back_for_good(
     neighbourhood: Neighbourhood, ann: Workspace, back: timedelta
 ) -> None:
