@@ -253,6 +253,20 @@ def test_another_device_steps_aside(neighbourhood: Neighbourhood, ann: Workspace
     assert caught.value.exit_code == 0
 
 
+def test_another_device_that_begins_to_publish_during_a_pass_is_left_alone(
+    neighbourhood: Neighbourhood, ann: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SyftBox may bring its identifier at any moment: here just after the pass has looked for one."""
+
+    def arrives(*_: object) -> None:
+        write_atomically(release(ann).parent / "device", b"0" * 32 + b"\n")
+
+    monkeypatch.setattr("participant.app.check_part", arrives)
+    with pytest.raises(DeviceElsewhere, match="has begun to publish"):
+        neighbourhood.run(ANN)
+    assert not release(ann).exists()
+
+
 def test_a_withdrawn_member_publishes_nothing_until_they_return_and_nothing_is_drawn_again(
     neighbourhood: Neighbourhood, ann: Workspace
 ) -> None:

@@ -117,6 +117,19 @@ def test_taking_over_goes_on_without_the_weeks_of_a_study_that_never_arrives(pai
     assert pair.neighbourhood.run(ANN).released == ()
 
 
+def test_taking_over_from_oneself_ends_the_wait_for_a_study_that_never_arrives(pair: Pair, ann: Workspace) -> None:
+    pair.neighbourhood.run(ANN)
+    later, after = (TUESDAY + timedelta(weeks=number) for number in (1, 2))
+    unknown = dataclasses.replace(pair.study, epsilon=0.5)
+    pair.report(ANN, WEEK.plus(1)).write_bytes(report_of(WEEK.plus(1), unknown))
+    pair.neighbourhood.download(ANN, 'Title,Date\n"Dark: Season 1: One","2024-11-21"\n', made=after)
+    with pytest.raises(NotYet, match="waiting for the studies of"):
+        pair.neighbourhood.run(ANN, later)
+    install_participant(ann, LEADER, [], later, take_over=True)
+    assert pair.neighbourhood.run(ANN, later).released == ()
+    assert [str(week) for week in pair.neighbourhood.run(ANN, after).released] == [str(WEEK.plus(2))]
+
+
 def test_with_an_older_copy_of_the_ledger_and_no_report_left_nothing_that_is_over_is_drawn(
     pair: Pair, ann: Workspace
 ) -> None:
