@@ -1,6 +1,8 @@
 """The distribution of noised sums and the intervals that follow: no chance, but for one check against OpenDP."""
 
+import dataclasses
 import math
+from typing import cast
 
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ from scipy import stats
 
 from aggregator.combine import Estimates, Total, estimate
 from aggregator.noise import NoisedSums
-from shared.mechanism import DiscreteLaplace, ExactCounts, RandomizedResponse, Randomizer, randomizer_of
-from shared.study import MechanismName, Study
+from shared import mechanism as mechanisms
+from shared.mechanism import DiscreteLaplace, ExactCounts, RandomizedResponse, Randomizer, mechanism_of
+from shared.study import Coordinator, MechanismName, Study
 from shared.week import IsoWeek
 
 WEEK = IsoWeek(2024, 47)
@@ -17,6 +20,11 @@ WEEK = IsoWeek(2024, 47)
 
 def study(mechanism: MechanismName, epsilon: float) -> Study:
     return Study(catalogue_rows=1, catalogue_sha256="0" * 64, mechanism=mechanism, epsilon=epsilon)
+
+
+def pair_study(epsilon: float) -> Study:
+    keys = [Coordinator(f"{each}@example.org", each * 64, each * 64) for each in "ab"]
+    return dataclasses.replace(study("laplace", epsilon), trust="two-coordinators", leader=keys[0], helper=keys[1])
 
 
 def week(sums: np.ndarray, participants: int, terms: Study) -> Estimates:
@@ -27,7 +35,8 @@ def all_sums(participants: int, terms: Study) -> np.ndarray:
     """Return every sum that happens at all, with any true count."""
     if terms.mechanism == "randomized-response":
         return np.arange(participants + 1)
-    reach = math.ceil(12 * math.sqrt(participants * randomizer_of(terms).variance)) + 20
+    variance = float(mechanism_of(terms).variance_of(np.array([participants]))[0])
+    reach = math.ceil(12 * math.sqrt(variance)) + 20
     return np.arange(-reach, participants + reach + 1)
 
 
@@ -96,6 +105,38 @@ def test_from_50_participants_true_counts_are_covered_with_93_to_97_percent(
     assert 0.93 <= covered.mean() <= 0.97
 
 
+@pytest.mark.parametrize("epsilon", [0.5, 1.0, 2.0, 4.0, 8.0])
+@pytest.mark.parametrize("participants", [5, 13, 30, 120, 1_000])
+def test_with_two_coordinators_every_true_count_is_covered_with_at_least_93_percent(
+    epsilon: float, participants: int
+) -> None:
+    counts = np.arange(min(participants, 200) + 1)
+    assert coverage(participants, pair_study(epsilon), counts).min() >= 0.93
+
+
+def test_that_check_notices_the_interval_of_one_coordinators_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    terms, counts = pair_study(1.0), np.arange(31)
+    sums = all_sums(30, terms)
+    with monkeypatch.context() as patch:
+        patch.setattr(mechanisms, "COORDINATORS", 1)
+        low, high = week(sums, 30, terms).interval95
+    holds = (low[:, None] <= counts + 1e-9) & (counts <= high[:, None] + 1e-9)
+    assert (week(sums, 30, terms).likelihood(counts) * holds).sum(axis=0).min() < 0.9
+
+
+def test_the_sum_of_two_coordinators_is_the_exact_one_and_two_draws_however_many_take_part() -> None:
+    mechanism = mechanism_of(pair_study(1.0))
+    draws = np.arange(-60, 61)
+    one = stats.dlaplace(1.0).pmf(draws)
+    both = np.convolve(one, one)[60:-60]
+    for participants in (7, 5_000):
+        found = NoisedSums(mechanism, draws + 5, np.full(len(draws), participants), 1).likelihood(np.array([5]))
+        assert found[:, 0] == pytest.approx(both, abs=1e-12)
+        assert mechanism.variance_of(np.array([participants])) == pytest.approx(2 * stats.dlaplace(1.0).var())
+    assert mechanism.variance_of(np.array([0, 1])).tolist() == [0.0, pytest.approx(2 * stats.dlaplace(1.0).var())]
+    assert mechanism.cumulants(np.array([0.3]), np.array([0.0]), np.array([0])).tolist() == [0]
+
+
 def test_that_check_notices_the_interval_of_a_normal_curve() -> None:
     counts = np.arange(31)
     assert coverage(30, study("randomized-response", 4.0), counts, normal=True).min() < 0.90
@@ -114,9 +155,9 @@ def test_an_interval_holds_its_estimate_and_grows_with_the_sum(mechanism: Mechan
     assert (np.diff(high) >= 0).all()
 
 
-@pytest.mark.parametrize("mechanism", ["randomized-response", "laplace"])
-def test_the_cumulants_are_those_of_the_distribution(mechanism: MechanismName) -> None:
-    terms = study(mechanism, 2.0)
+@pytest.mark.parametrize("mechanism", ["randomized-response", "laplace", "two coordinators"])
+def test_the_cumulants_are_those_of_the_distribution(mechanism: str) -> None:
+    terms = pair_study(2.0) if mechanism == "two coordinators" else study(cast("MechanismName", mechanism), 2.0)
     found = week(all_sums(15, terms), 15, terms)
     factors = np.array([-0.1, 0.05, 0.2])
     errors = found.estimate - 6

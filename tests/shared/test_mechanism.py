@@ -239,6 +239,15 @@ def test_a_sum_over_as_many_as_may_take_part_stays_within_32_bits(monkeypatch: p
         pair_study(epsilon=2.0)
 
 
+def test_a_sum_is_plausible_as_far_as_honest_members_and_both_noises_reach() -> None:
+    noise = noised_sum_of(pair_study(epsilon=2.0))
+    assert noise.bound == 2 * DiscreteLaplace(2.0, 1, 3).reach
+    ends = np.array([-noise.bound, 10 * 3 + noise.bound])
+    assert noise.plausible(ends, 10)
+    assert not noise.plausible(ends + np.array([0, 1]), 10)
+    assert not noise.plausible(ends - np.array([1, 0]), 10)
+
+
 def test_laplace_counts_as_many_shows_as_the_study_caps_or_a_hundred() -> None:
     capped = laplace_study(1, unit="week", max_shows_per_week=3, epsilon=6.0, catalogue_rows=9)
     for terms, shows in ((laplace_study(2), MANY_SHOWS), (capped, 3)):
